@@ -1,1 +1,5 @@
 //! Under construction.
+
+/// Placeholder until the messages are generated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RequestKind {}
