@@ -1,5 +1,7 @@
 //! Under construction.
 
+pub mod records;
+
 /// Placeholder until the messages are generated.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestKind {}

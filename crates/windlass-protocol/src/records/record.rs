@@ -1,0 +1,196 @@
+//! Records as borrowed views, and the walk over a batch of them.
+
+use super::record_header::Headers;
+use super::varint::{nullable_bytes, varint, varlong};
+use super::{BatchError, BatchHeader, RecordFault, TimestampType};
+
+/// One record, borrowed from its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record<'a> {
+    /// The offset in the partition.
+    pub offset: i64,
+    /// Milliseconds since 1970, −1 if the record has no timestamp.
+    pub timestamp: i64,
+    /// The key, `None` for null.
+    pub key: Option<&'a [u8]>,
+    /// The value, `None` for null (a tombstone in a compacted topic).
+    pub value: Option<&'a [u8]>,
+    /// The headers, in order, parsed when walked.
+    pub headers: Headers<'a>,
+}
+
+/// The walk over the records of a batch, in the order of their offsets.
+///
+/// A malformed record is an error and the last item, as nothing after it can be trusted; so are
+/// bytes that are left after the last announced record. No record is ever skipped in silence.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    rest: &'a [u8],
+    remaining: u32,
+    previous_delta: i32,
+    last_delta: i32,
+    /// Records with a smaller delta are not handed out.
+    from_delta: i32,
+    base_offset: i64,
+    /// Base timestamp, or the timestamp of all records.
+    timestamp: i64,
+    timestamp_type: TimestampType,
+    record_count: i32,
+    length: usize,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(header: &BatchHeader, body: &'a [u8]) -> Self {
+        Self {
+            rest: body,
+            remaining: u32::try_from(header.record_count).unwrap_or_default(),
+            previous_delta: -1,
+            last_delta: header.last_offset_delta,
+            from_delta: 0,
+            base_offset: header.base_offset,
+            timestamp: match header.timestamp_type {
+                TimestampType::CreateTime => header.base_timestamp,
+                TimestampType::LogAppendTime => header.max_timestamp,
+            },
+            timestamp_type: header.timestamp_type,
+            record_count: header.record_count,
+            length: body.len(),
+        }
+    }
+
+    /// Leaves out the records before `offset`; they are passed over by their lengths.
+    #[must_use]
+    pub fn starting_at(mut self, offset: i64) -> Self {
+        let delta = offset.saturating_sub(self.base_offset).max(0);
+        self.from_delta = i32::try_from(delta).unwrap_or(i32::MAX);
+        if delta > i64::from(self.last_delta) {
+            // Not one record qualifies, whatever the bytes say.
+            self.remaining = 0;
+            self.rest = &[];
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn parse(&mut self) -> Option<(i32, Record<'a>)> {
+        let (length, rest) = varint(self.rest)?;
+        let (body, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        let [_attributes, body @ ..] = body else {
+            return None;
+        };
+        let (timestamp_delta, body) = varlong(body)?;
+        let (offset_delta, body) = varint(body)?;
+        if offset_delta <= self.previous_delta || offset_delta > self.last_delta {
+            return None;
+        }
+        let (key, body) = nullable_bytes(body)?;
+        let (value, headers) = nullable_bytes(body)?;
+        if headers.is_empty() {
+            return None;
+        }
+        let timestamp = match self.timestamp_type {
+            TimestampType::CreateTime => self.timestamp.wrapping_add(timestamp_delta),
+            TimestampType::LogAppendTime => self.timestamp,
+        };
+        self.rest = rest;
+        self.previous_delta = offset_delta;
+        let record = Record {
+            // The header's check leaves room for every delta up to the last.
+            offset: self.base_offset.wrapping_add(i64::from(offset_delta)),
+            timestamp,
+            key,
+            value,
+            headers: Headers::new(headers),
+        };
+        Some((offset_delta, record))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn malformed(&mut self) -> BatchError {
+        let error = BatchError::MalformedRecord {
+            index: u32::try_from(self.record_count)
+                .unwrap_or_default()
+                .saturating_sub(self.remaining),
+            position: self.length.saturating_sub(self.rest.len()),
+            fault: self.fault(),
+        };
+        self.remaining = 0;
+        self.rest = &[];
+        error
+    }
+
+    /// Walks the malformed record again, this time asking at each step what is wrong.
+    fn fault(&self) -> RecordFault {
+        if self.rest.is_empty() {
+            return RecordFault::Missing;
+        }
+        let Some((length, rest)) = varint(self.rest) else {
+            return RecordFault::Length;
+        };
+        let Ok(length) = usize::try_from(length) else {
+            return RecordFault::Length;
+        };
+        let Some((body, _)) = rest.split_at_checked(length) else {
+            return RecordFault::Overrun;
+        };
+        let [_attributes, body @ ..] = body else {
+            return RecordFault::Attributes;
+        };
+        let Some((_, body)) = varlong(body) else {
+            return RecordFault::TimestampDelta;
+        };
+        let in_order = |delta: i32| delta > self.previous_delta && delta <= self.last_delta;
+        let Some((_, body)) = varint(body).filter(|(delta, _)| in_order(*delta)) else {
+            return RecordFault::OffsetDelta;
+        };
+        let Some((_, body)) = nullable_bytes(body) else {
+            return RecordFault::Key;
+        };
+        match nullable_bytes(body) {
+            Some(_) => RecordFault::HeaderCount,
+            None => RecordFault::Value,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finish(&mut self) -> Option<Result<Record<'a>, BatchError>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let extra = self.rest.len();
+        self.rest = &[];
+        Some(Err(BatchError::UnreadBytes {
+            record_count: self.record_count,
+            extra,
+        }))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, BatchError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.remaining == 0 {
+                return self.finish();
+            }
+            let Some((offset_delta, record)) = self.parse() else {
+                return Some(Err(self.malformed()));
+            };
+            self.remaining -= 1;
+            if offset_delta >= self.from_delta {
+                return Some(Ok(record));
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // Skipped records make it fewer, an error at the end one more.
+        let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        (0, remaining.checked_add(1))
+    }
+}

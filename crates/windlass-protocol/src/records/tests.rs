@@ -1,0 +1,1 @@
+//! Record batches: golden bytes, round trips, mutations.
