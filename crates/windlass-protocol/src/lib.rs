@@ -1,5 +1,6 @@
 //! Under construction.
 
+pub mod fetch_response;
 pub mod records;
 
 /// Placeholder until the messages are generated.

@@ -33,6 +33,11 @@ impl RecordBatch {
         Ok(Self { header, bytes })
     }
 
+    /// A batch whose header was read from these very bytes, which are no longer than it.
+    pub(crate) fn from_parts(header: BatchHeader, bytes: Bytes) -> Self {
+        Self { header, bytes }
+    }
+
     /// Splits the next batch off the front of a run of batches, as the `records` field of Produce
     /// has them; `None` when no bytes are left.
     ///

@@ -1,0 +1,20 @@
+//! A Fetch response read while it arrives.
+//!
+//! The generated decoder wants a whole frame; a Fetch response may be fifty megabytes of record
+//! batches, and each of them is best looked at while its bytes are still in the processor's cache.
+//! [`FetchResponseReader`] takes whatever has arrived and gives parts as soon as they are complete.
+
+mod front;
+mod part;
+mod provisional;
+mod reader;
+mod tag;
+#[cfg(test)]
+mod tests;
+
+pub use part::{
+    AbortedTransaction, EpochEndOffset, FetchPart, FetchedPartition, LeaderIdAndEpoch,
+    NodeEndpoint, PartitionEnd, SnapshotId,
+};
+pub use provisional::{DecodeError, DecodeErrorKind, ErrorCode};
+pub use reader::{FetchReaderOptions, FetchResponseReader, ReadProgress};

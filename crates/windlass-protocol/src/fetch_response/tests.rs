@@ -1,0 +1,1 @@
+//! Fetch responses in every division of their bytes.
