@@ -1,8 +1,12 @@
 //! Sticky: the best balance there is, with the fewest partitions moved.
 
+mod augment;
+mod balance;
 mod claims;
 mod deal;
+mod fewest_moves;
 mod lots;
+mod network;
 
 use std::collections::BTreeSet;
 
@@ -10,10 +14,12 @@ use windlass_model::{Cluster, Generation, TopicName, TopicPartitions};
 
 use crate::racks::Racks;
 use crate::roster::Roster;
+use crate::topic_index::number;
 use crate::user_data::{read_sticky, write_sticky};
 use crate::{AssignError, Assignment, Assignor, Member, Members};
 pub(crate) use claims::{Claims, Said};
 use lots::Lots;
+use network::Network;
 
 /// Kafka's `StickyAssignor` (`sticky`): eager, its wire form Java's, its plans at least as good.
 ///
@@ -76,8 +82,44 @@ fn said(member: &Member) -> Said<'_> {
 pub(crate) fn plan(cluster: &Cluster, roster: &Roster<'_>, claims: &Claims) -> Vec<u32> {
     let racks = Racks::new(cluster, roster);
     let lots = Lots::new(roster, racks.as_ref(), claims);
-    let counts = lots.even_counts();
+    let counts = if lots.len() == 1 && !lots.mismatched.contains(&true) {
+        uniform_counts(&lots)
+    } else {
+        mixed_counts(&lots)
+    };
     deal::deal(&lots, claims, &counts)
+}
+
+/// How many partitions each member gets where all partitions are alike: the mean, and one more for as
+/// many as it takes. Those that own more than the mean come first, for they keep it.
+fn uniform_counts(lots: &Lots) -> Vec<u32> {
+    let members = number(lots.members.len());
+    let partitions = number(lots.partitions.len());
+    let mean = partitions / members;
+    let mut extras = partitions % members;
+    let mut counts = vec![mean; lots.members.len()];
+    for above in [true, false] {
+        for (count, claimed) in counts.iter_mut().zip(&lots.claimed) {
+            if extras > 0 && (*claimed > mean) == above {
+                *count += 1;
+                extras -= 1;
+            }
+        }
+    }
+    counts
+}
+
+/// How many partitions of each lot each of its subscribers gets in general.
+fn mixed_counts(lots: &Lots) -> Vec<u32> {
+    let mut network = Network::new(lots);
+    let levels = balance::balance(&mut network);
+    // Where everybody keeps what it owns, and racks have no say, no plan is better.
+    let mut places = network.counts.iter().zip(&lots.claimed);
+    let all_kept = places.all(|(count, claimed)| count >= claimed);
+    if !all_kept || lots.mismatched.contains(&true) {
+        fewest_moves::fewest_moves(&mut network, &levels);
+    }
+    network.counts
 }
 
 #[cfg(test)]

@@ -144,22 +144,4 @@ impl Lots {
             }
         }
     }
-
-    /// An even share of each lot for each of its places.
-    pub(super) fn even_counts(&self) -> Vec<u32> {
-        let mut loads = vec![0_u32; self.member_count];
-        let mut counts = vec![0; self.members.len()];
-        for lot in 0..self.len() {
-            for _ in self.partitions(lot) {
-                let best = self
-                    .places(lot)
-                    .min_by_key(|place| loads[self.members[*place] as usize]);
-                if let Some(place) = best {
-                    counts[place] += 1;
-                    loads[self.members[place] as usize] += 1;
-                }
-            }
-        }
-        counts
-    }
 }
