@@ -1,8 +1,28 @@
-//! Under construction.
+//! Kafka's wire protocol: primitives, frames, headers, messages, record batches.
+//!
+//! This crate promises to know no sockets, no clocks, no threads and no consumer: bytes go in and
+//! messages come out, or the other way round.
 
+mod conversion;
+mod decode_error;
+mod encode_error;
+mod error_code;
 pub mod fetch_response;
+mod field_path;
+mod frame;
+mod header;
+mod message;
+pub mod messages;
+mod primitive;
 pub mod records;
+mod version_range;
 
-/// Placeholder until the messages are generated.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RequestKind {}
+pub use decode_error::{DecodeError, DecodeErrorKind};
+pub use encode_error::{EncodeError, EncodeErrorKind};
+pub use error_code::ErrorCode;
+pub use field_path::FieldPath;
+pub use frame::{FrameLengthError, LENGTH_SIZE, frame_length};
+pub use header::{RequestHeader, ResponseHeader};
+pub use message::{Request, UnexpectedResponse};
+pub use messages::{ApiKey, RequestKind, ResponseKind};
+pub use version_range::VersionRange;

@@ -1,0 +1,1 @@
+//! What old forms say, and what they cannot say.

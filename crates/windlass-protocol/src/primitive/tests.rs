@@ -1,0 +1,1 @@
+//! Golden bytes and refusals of the primitive values.
