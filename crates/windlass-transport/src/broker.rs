@@ -1,0 +1,66 @@
+//! The seam between the driver and whatever answers its requests.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use windlass_machine::{Destination, RequestFailure};
+use windlass_model::{BrokerEndpoint, Cluster, NodeId};
+use windlass_protocol::{RequestKind, ResponseKind};
+
+use crate::FetchPartSender;
+
+/// An answer under way. It owns all it needs, so that a driver can keep many of them beside the
+/// [`Broker`] they came from.
+///
+/// Dropping it abandons the wait and nothing else: the request may still reach the broker, and
+/// its response is read off the connection and thrown away.
+pub type Answer = Pin<Box<dyn Future<Output = Result<BrokerResponse, RequestFailure>> + Send>>;
+
+/// Somebody who answers requests: [`Connections`](crate::Connections) in production, a broker
+/// without bytes in tests.
+///
+/// There is no lock behind it: `&mut self` chooses the connection and hands the request over, and
+/// the [`Answer`] is independent of `self` from then on.
+pub trait Broker: Send {
+    /// Hands a request over.
+    ///
+    /// The parts of a Fetch response go to `parts` while they arrive; **all of them have been sent
+    /// before the answer resolves**, so a receiver that empties its channel first and then looks at
+    /// the answer never sees the end before the parts. Parts delivered before a failure are valid.
+    /// Requests to the same destination are written in the order of the calls.
+    fn send(&mut self, request: BrokerRequest, parts: FetchPartSender) -> Answer;
+
+    /// Takes note of where the brokers of the cluster are. A broker that moved is connected to
+    /// anew, one that is gone is let go of once it has answered what it was asked.
+    fn on_cluster(&mut self, cluster: &Cluster);
+
+    /// Takes note of where one broker is, as a coordinator look-up or a leader hint told
+    /// (KIP-951), ahead of the next metadata.
+    fn on_broker(&mut self, node: NodeId, endpoint: &BrokerEndpoint);
+
+    /// Ends every connection now; requests without an answer fail as closed, as do later ones.
+    fn close(&mut self);
+}
+
+/// A request on its way to a broker.
+#[derive(Clone, Debug)]
+pub struct BrokerRequest {
+    /// Who is to answer.
+    pub destination: Destination,
+    /// The message, in its newest form.
+    pub request: RequestKind,
+    /// The newest version that may be used, where the message's content forbids newer ones.
+    pub max_version: Option<i16>,
+    /// When to give up, the last byte of the response included.
+    pub deadline: Instant,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BrokerResponse {
+    /// The response to anything but a Fetch.
+    Message(ResponseKind),
+    /// A Fetch response is complete: everything in it went out as parts.
+    FetchDone,
+}

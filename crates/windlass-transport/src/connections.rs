@@ -1,0 +1,206 @@
+//! Every connection of a client, one to a broker and purpose.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use windlass_machine::{Destination, FailureKind, RequestFailure, SplitMix64};
+use windlass_model::{BrokerEndpoint, Cluster, NodeId};
+
+use crate::connection::Connection;
+use crate::inbox::{Command, Inbox, QueuedRequest};
+use crate::{Answer, Broker, BrokerRequest, Connect, FetchPartSender, TransportOptions};
+
+/// The production [`Broker`]: connections over [`Connect`], each a task of its own, made when the
+/// first request wants it.
+///
+/// A node has one connection for fetches and one as coordinator; requests for any broker have a
+/// third, which tries the brokers that are known and then the bootstrap addresses. So nothing that
+/// waits at a broker for long delays what must not wait.
+///
+/// It must be used, and dropped, inside a tokio runtime. Dropping it ends every connection and
+/// never blocks.
+#[derive(Debug)]
+pub struct Connections {
+    connect: Arc<dyn Connect>,
+    options: Arc<TransportOptions>,
+    bootstrap: Vec<BrokerEndpoint>,
+    brokers: BTreeMap<NodeId, BrokerEndpoint>,
+    open: BTreeMap<Destination, mpsc::UnboundedSender<Command>>,
+    tasks: JoinSet<()>,
+    random: SplitMix64,
+    closed: bool,
+}
+
+impl Connections {
+    /// No connection yet; the first request makes one. `seed` spreads the retries and the choice
+    /// among bootstrap addresses of many clients.
+    #[must_use]
+    pub fn new(
+        connect: Arc<dyn Connect>,
+        bootstrap: Vec<BrokerEndpoint>,
+        options: TransportOptions,
+        seed: u64,
+    ) -> Self {
+        let mut random = SplitMix64::new(seed);
+        let mut bootstrap = bootstrap;
+        rotate(&mut bootstrap, &mut random);
+        Self {
+            connect,
+            options: Arc::new(options),
+            bootstrap,
+            brokers: BTreeMap::new(),
+            open: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            random,
+            closed: false,
+        }
+    }
+
+    /// Where a destination can be reached, in the order to try.
+    fn targets(&mut self, destination: Destination) -> Vec<BrokerEndpoint> {
+        if let Some(node) = destination.node() {
+            return self.brokers.get(&node).cloned().into_iter().collect();
+        }
+        let mut targets: Vec<BrokerEndpoint> = self.brokers.values().cloned().collect();
+        rotate(&mut targets, &mut self.random);
+        for endpoint in &self.bootstrap {
+            if !targets.iter().any(|known| is_same_place(known, endpoint)) {
+                targets.push(endpoint.clone());
+            }
+        }
+        targets
+    }
+
+    /// The way to the connection for a destination, which is made where there is none.
+    fn connection(
+        &mut self,
+        destination: Destination,
+    ) -> Result<mpsc::UnboundedSender<Command>, RequestFailure> {
+        if self.closed {
+            return Err(closed(destination));
+        }
+        while self.tasks.try_join_next().is_some() {}
+        // A task whose owner is still there ends only by a panic: the next request gets a new one.
+        if let Some(commands) = self.open.get(&destination)
+            && !commands.is_closed()
+        {
+            return Ok(commands.clone());
+        }
+        let targets = self.targets(destination);
+        if targets.is_empty() {
+            return Err(self.nowhere_to_go(destination));
+        }
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let connection = Connection::new(
+            destination,
+            Arc::clone(&self.connect),
+            Arc::clone(&self.options),
+            Inbox::new(destination.to_string(), targets, receiver),
+            self.random.next_u64(),
+        );
+        self.tasks.spawn(connection.run());
+        self.open.insert(destination, commands.clone());
+        Ok(commands)
+    }
+
+    fn nowhere_to_go(&self, destination: Destination) -> RequestFailure {
+        let known: Vec<String> = self.brokers.keys().map(ToString::to_string).collect();
+        let detail = if destination == Destination::Any {
+            "no bootstrap address is given and no broker is known".to_owned()
+        } else {
+            format!(
+                "its address is not known; the brokers of the newest metadata are [{}]",
+                known.join(", ")
+            )
+        };
+        RequestFailure::new(
+            FailureKind::Disconnected,
+            format!("{destination}: {detail}"),
+        )
+    }
+
+    /// Goes by these addresses from now on. A connection to a broker that moved or is gone is let
+    /// go of: it answers what it was asked and ends.
+    fn relocate(&mut self, brokers: BTreeMap<NodeId, BrokerEndpoint>) {
+        let before = std::mem::replace(&mut self.brokers, brokers);
+        self.open.retain(|destination, _| {
+            destination.node().is_none_or(|node| {
+                match (before.get(&node), self.brokers.get(&node)) {
+                    (Some(before), Some(now)) => is_same_place(before, now),
+                    _ => false,
+                }
+            })
+        });
+        let targets = self.targets(Destination::Any);
+        if let Some(any) = self.open.get(&Destination::Any) {
+            // A task that is gone learns them when it is made anew.
+            drop(any.send(Command::Targets(targets)));
+        }
+    }
+}
+
+impl Broker for Connections {
+    fn send(&mut self, request: BrokerRequest, parts: FetchPartSender) -> Answer {
+        let destination = request.destination;
+        let connection = match self.connection(destination) {
+            Ok(connection) => connection,
+            Err(failure) => return Box::pin(ready(Err(failure))),
+        };
+        let (answer, response) = oneshot::channel();
+        let queued = QueuedRequest {
+            request: request.request,
+            max_version: request.max_version,
+            deadline: Instant::from_std(request.deadline),
+            parts,
+            answer,
+        };
+        // Where the task is gone, so is its end of the answer, and the wait below ends at once.
+        drop(connection.send(Command::Send(Box::new(queued))));
+        Box::pin(async move { response.await.unwrap_or_else(|_| Err(closed(destination))) })
+    }
+
+    fn on_cluster(&mut self, cluster: &Cluster) {
+        // Metadata without a single broker is the answer of a broker that just came up: what was
+        // known is the better guess.
+        if !cluster.brokers.is_empty() && cluster.brokers != self.brokers {
+            self.relocate(cluster.brokers.clone());
+        }
+    }
+
+    fn on_broker(&mut self, node: NodeId, endpoint: &BrokerEndpoint) {
+        if self.brokers.get(&node) != Some(endpoint) {
+            let mut brokers = self.brokers.clone();
+            brokers.insert(node, endpoint.clone());
+            self.relocate(brokers);
+        }
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        self.open.clear();
+        self.tasks.abort_all();
+    }
+}
+
+fn closed(destination: Destination) -> RequestFailure {
+    RequestFailure::new(
+        FailureKind::Closed,
+        format!("{destination}: the connections are closed"),
+    )
+}
+
+/// Whether two endpoints are one socket address; the rack is no part of it.
+fn is_same_place(one: &BrokerEndpoint, other: &BrokerEndpoint) -> bool {
+    one.port == other.port && one.host == other.host
+}
+
+/// Begins the list at a random place, so that many clients do not all begin with the same broker.
+fn rotate(endpoints: &mut [BrokerEndpoint], random: &mut SplitMix64) {
+    let length = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
+    let by = usize::try_from(random.below(length)).unwrap_or(0);
+    endpoints.rotate_left(by);
+}

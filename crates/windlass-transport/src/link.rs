@@ -1,0 +1,309 @@
+//! A connection that is ready: requests go out in a row, responses come back in that order.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::Instant;
+use windlass_machine::{FailureKind, RequestFailure};
+use windlass_protocol::ApiKey;
+
+use crate::alarm::Alarm;
+use crate::handshake::Established;
+use crate::inbox::{AnswerSender, Inbox, QueuedRequest};
+use crate::response_reader::ResponseReader;
+use crate::version_table::VersionTable;
+use crate::{BrokerResponse, ByteStream, FetchPartSender, TransportError, TransportOptions};
+
+/// One read takes at most this much, so that what it brought is still in the cache when it is
+/// looked at, and so that no connection keeps the others waiting.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A request whose response is awaited.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) correlation_id: i32,
+    pub(crate) api: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) parts: FetchPartSender,
+    /// Nobody, once the caller was told that the deadline passed.
+    answer: Option<AnswerSender>,
+    deadline: Instant,
+    /// From the writing to the deadline.
+    patience: Duration,
+    /// Whether the deadline passed while older requests had no response.
+    is_late: bool,
+}
+
+impl InFlight {
+    /// Tells the caller what came of it. A caller that is gone has abandoned the wait.
+    pub(crate) fn answer(&mut self, outcome: Result<BrokerResponse, RequestFailure>) {
+        if let Some(answer) = self.answer.take() {
+            drop(answer.send(outcome));
+        }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.answer.as_ref().is_none_or(AnswerSender::is_closed)
+    }
+
+    /// Tells the caller of an error that concerns this request alone.
+    pub(crate) fn fail_for(&mut self, error: &TransportError, broker: &str) {
+        self.fail(error.kind(), broker, &error.to_string());
+    }
+
+    /// Tells the caller why there is no response.
+    pub(crate) fn fail(&mut self, kind: FailureKind, broker: &str, reason: &str) {
+        let story = format!("{broker}: {} v{}: {reason}", self.api.name(), self.version);
+        self.answer(Err(RequestFailure::new(kind, story)));
+    }
+}
+
+/// An established connection.
+pub(crate) struct Link {
+    /// Who is at the other end, in words.
+    broker: String,
+    stream: Box<dyn ByteStream>,
+    versions: VersionTable,
+    client_id: Option<String>,
+    max_throttle: Duration,
+    output: BytesMut,
+    is_unflushed: bool,
+    reader: ResponseReader,
+    in_flight: VecDeque<InFlight>,
+    next_correlation_id: i32,
+    throttled_until: Option<Instant>,
+    alarm: Alarm,
+}
+
+/// What a link woke up for.
+enum Event {
+    /// The inbox changed.
+    Inbox,
+    /// Something may be due.
+    Alarm,
+    /// So many bytes came; none means the broker closed its side.
+    Read(usize),
+    /// The stream is broken.
+    Broken(io::Error),
+}
+
+impl Link {
+    pub(crate) fn new(
+        established: Established,
+        options: &TransportOptions,
+        broker: String,
+    ) -> Self {
+        Self {
+            broker,
+            stream: established.stream,
+            versions: established.versions,
+            client_id: options.client_id.clone(),
+            max_throttle: options.max_throttle,
+            output: BytesMut::new(),
+            is_unflushed: false,
+            reader: ResponseReader::new(options),
+            in_flight: VecDeque::new(),
+            next_correlation_id: established.next_correlation_id,
+            throttled_until: None,
+            alarm: Alarm::new(),
+        }
+    }
+
+    /// How many requests have no response yet.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Carries requests until the owner is gone and everything is answered.
+    ///
+    /// # Errors
+    ///
+    /// Why the link cannot be used any longer; [`Self::fail`] then tells those who wait.
+    pub(crate) async fn serve(&mut self, inbox: &mut Inbox) -> Result<(), TransportError> {
+        loop {
+            self.queue_requests(inbox);
+            if inbox.is_finished() && self.in_flight.is_empty() {
+                return Ok(());
+            }
+            match self.event(inbox).await {
+                Event::Inbox => {}
+                Event::Alarm => self.expire(Instant::now())?,
+                Event::Read(0) => return Err(TransportError::Closed),
+                Event::Read(_) => self.on_read()?,
+                Event::Broken(error) => return Err(TransportError::Broken(error)),
+            }
+        }
+    }
+
+    /// Tells everybody who waits why there will be no response: the oldest request, which ran into
+    /// the error, and those behind it, which lost their connection.
+    pub(crate) fn fail(mut self, error: &TransportError) {
+        // What came before the end is good.
+        self.reader.hand_on(self.in_flight.front());
+        let reason = error.to_string();
+        let mut kind = error.kind();
+        for mut request in self.in_flight.drain(..) {
+            request.fail(kind, &self.broker, &reason);
+            kind = FailureKind::Disconnected;
+        }
+    }
+
+    fn queue_requests(&mut self, inbox: &mut Inbox) {
+        if inbox.waiting.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        if let Some(until) = self.throttled_until {
+            if now < until {
+                self.alarm.ring_by(until);
+                return;
+            }
+            self.throttled_until = None;
+        }
+        for request in inbox.waiting.drain(..) {
+            self.queue_request(request, now);
+        }
+    }
+
+    fn queue_request(&mut self, queued: QueuedRequest, now: Instant) {
+        if queued.answer.is_closed() {
+            return;
+        }
+        if queued.deadline <= now {
+            let reason = "the deadline had passed before it could be sent";
+            queued.fail(FailureKind::TimedOut, &self.broker, reason);
+            return;
+        }
+        let api = queued.request.api_key();
+        let ours = api.versions();
+        let version = match self.versions.choose(api, ours, queued.max_version) {
+            Ok(version) => version,
+            Err(reason) => {
+                queued.fail(FailureKind::UnsupportedVersion, &self.broker, &reason);
+                return;
+            }
+        };
+        let correlation_id = self.next_correlation_id;
+        let written = self.output.len();
+        let client_id = self.client_id.as_deref();
+        if let Err(error) =
+            queued
+                .request
+                .encode_frame(version, correlation_id, client_id, &mut self.output)
+        {
+            self.output.truncate(written);
+            let error = TransportError::Encode(error);
+            queued.fail(error.kind(), &self.broker, &error.to_string());
+            return;
+        }
+        self.next_correlation_id = correlation_id.wrapping_add(1) & i32::MAX;
+        self.alarm.ring_by(queued.deadline);
+        self.in_flight.push_back(InFlight {
+            correlation_id,
+            api,
+            version,
+            parts: queued.parts,
+            answer: Some(queued.answer),
+            deadline: queued.deadline,
+            patience: queued.deadline.saturating_duration_since(now),
+            is_late: false,
+        });
+    }
+
+    /// Waits for something to happen. Reading comes last: it alone can be ready without end.
+    async fn event(&mut self, inbox: &mut Inbox) -> Event {
+        poll_fn(|context| {
+            if inbox.poll(context).is_ready() {
+                return Poll::Ready(Event::Inbox);
+            }
+            if self.alarm.poll(context).is_ready() {
+                return Poll::Ready(Event::Alarm);
+            }
+            if let Poll::Ready(error) = self.poll_write(context) {
+                return Poll::Ready(Event::Broken(error));
+            }
+            self.poll_read(context)
+                .map(|read| read.map_or_else(Event::Broken, Event::Read))
+        })
+        .await
+    }
+
+    /// Writes what there is to write. Ready only when that failed.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        while !self.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.output) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => {
+                    self.output.advance(written);
+                    self.is_unflushed = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.is_unflushed {
+            match Pin::new(&mut self.stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => self.is_unflushed = false,
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let input = self.reader.room(self.in_flight.front());
+        let read = pin!(self.stream.read_buf(&mut input.limit(READ_BYTES))).poll(context);
+        if read.is_pending() {
+            // Nothing more is there for now: whoever waits for the parts is to have them.
+            self.reader.hand_on(self.in_flight.front());
+        }
+        read
+    }
+
+    fn on_read(&mut self) -> Result<(), TransportError> {
+        let advanced = self.reader.advance(&mut self.in_flight, &self.broker);
+        let throttle = self.reader.take_throttle().min(self.max_throttle);
+        if !throttle.is_zero() {
+            tracing::debug!(broker = %self.broker, ?throttle, "throttled");
+            self.throttled_until = Some(Instant::now() + throttle);
+        }
+        self.renew_patience();
+        advanced
+    }
+
+    /// A request whose caller was told of its deadline while it stood behind others gets its time
+    /// once more when it is the oldest: only now does the broker work on it.
+    fn renew_patience(&mut self) {
+        if let Some(oldest) = self.in_flight.front_mut()
+            && oldest.is_late
+        {
+            oldest.is_late = false;
+            oldest.deadline = Instant::now() + oldest.patience;
+            self.alarm.ring_by(oldest.deadline);
+        }
+    }
+
+    /// Looks at what is due, and sets the alarm for what will be.
+    fn expire(&mut self, now: Instant) -> Result<(), TransportError> {
+        for (place, request) in self.in_flight.iter_mut().enumerate() {
+            if request.deadline > now {
+                self.alarm.ring_by(request.deadline);
+            } else if place == 0 {
+                return Err(TransportError::RequestTimedOut(request.api));
+            } else if !request.is_late {
+                request.is_late = true;
+                let reason = "no answer in time: the broker is busy with what it was asked before";
+                request.fail(FailureKind::TimedOut, &self.broker, reason);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be set about connections.
+
+use std::time::Duration;
+
+/// Settings of every connection of a client. Kafka's property names stand beside each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TransportOptions {
+    /// The name the broker logs and counts quotas under (`client.id`).
+    pub client_id: Option<String>,
+    /// The name of the program, told to the broker while versions are negotiated (KIP-511).
+    pub software_name: String,
+    /// The version of the program, told alike.
+    pub software_version: String,
+    /// How long to stay away from a broker after a first failure (`reconnect.backoff.ms`).
+    pub reconnect_backoff: Duration,
+    /// The longest stay after failures in a row (`reconnect.backoff.max.ms`).
+    pub reconnect_backoff_max: Duration,
+    /// How long one address may take from the first packet to negotiated versions
+    /// (`socket.connection.setup.timeout.max.ms`).
+    pub setup_timeout: Duration,
+    /// The longest response that is accepted, in bytes. Checked before anything is buffered; must
+    /// be larger than `fetch.max.bytes` and the largest record batch of the cluster.
+    pub max_response_bytes: usize,
+    /// Whether the checksum of every fetched record batch is verified (`check.crcs`).
+    pub check_crcs: bool,
+    /// The size of the segments that fetch responses are read into, in bytes. A record batch that
+    /// is kept keeps its whole segment.
+    pub segment_bytes: usize,
+    /// How many bytes of segments each connection may keep an eye on for use anew.
+    pub pooled_bytes: usize,
+    /// The longest silence that a broker may ask for by `throttle_time_ms` (KIP-219).
+    pub max_throttle: Duration,
+}
+
+impl Default for TransportOptions {
+    fn default() -> Self {
+        Self {
+            client_id: None,
+            software_name: "windlass".to_owned(),
+            software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            reconnect_backoff: Duration::from_millis(50),
+            reconnect_backoff_max: Duration::from_secs(1),
+            setup_timeout: Duration::from_secs(30),
+            max_response_bytes: 100 * 1024 * 1024,
+            check_crcs: true,
+            segment_bytes: 256 * 1024,
+            pooled_bytes: 8 * 1024 * 1024,
+            max_throttle: Duration::from_secs(30),
+        }
+    }
+}

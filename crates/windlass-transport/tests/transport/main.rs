@@ -1,0 +1,18 @@
+//! Connections against a broker that the test plays by hand, over pipes in memory and in virtual
+//! time.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
+
+mod bootstrap;
+mod deadlines;
+mod fetch_stream;
+mod hostile;
+mod lifecycle;
+mod negotiation;
+mod pipelining;
+mod reconnect;
+mod scripted_broker;
+mod tcp;
