@@ -3,6 +3,7 @@
 //! This crate promises to know no sockets, no clocks, no threads and no consumer: bytes go in and
 //! messages come out, or the other way round.
 
+pub mod consumer_protocol;
 mod conversion;
 mod decode_error;
 mod encode_error;

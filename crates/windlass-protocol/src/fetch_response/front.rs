@@ -3,10 +3,13 @@
 
 use windlass_model::TopicId;
 
-use super::provisional::{DecodeError, DecodeErrorKind};
+use crate::{DecodeError, DecodeErrorKind};
 
 /// More tagged fields than this, in a structure for which Kafka defines none, are refused.
 const MOST_INNER_TAGS: u32 = 64;
+
+/// A tagged field takes its tag and its length, of a byte each, or more.
+const SMALLEST_TAGGED_FIELD: usize = 2;
 
 /// Why a field could not be read.
 #[derive(Debug)]
@@ -54,9 +57,11 @@ impl<'a> Front<'a> {
         Stop::Fault(DecodeError::new(kind, "FetchResponse", field, offset))
     }
 
-    pub(super) fn take(&mut self, length: usize, field: &'static str) -> Result<&'a [u8], Stop> {
-        if length > self.left() {
-            return Err(self.fault(DecodeErrorKind::Truncated, field));
+    fn take(&mut self, length: usize, field: &'static str) -> Result<&'a [u8], Stop> {
+        let available = self.left();
+        if length > available {
+            let kind = DecodeErrorKind::LengthBeyondEnd { length, available };
+            return Err(self.fault(kind, field));
         }
         let end = self.used.saturating_add(length);
         match self.bytes.get(self.used..end) {
@@ -69,6 +74,9 @@ impl<'a> Front<'a> {
     }
 
     fn chunk<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], Stop> {
+        if N > self.left() {
+            return Err(self.fault(DecodeErrorKind::Truncated, field));
+        }
         let bytes = self.take(N, field)?;
         Ok(*bytes.first_chunk().unwrap_or(&[0; N]))
     }
@@ -104,7 +112,7 @@ impl<'a> Front<'a> {
         Err(self.fault(DecodeErrorKind::InvalidVarint, field))
     }
 
-    /// A length that may be null, in the form of the version: a varint of length + 1, or 16 bits.
+    /// A text that may be null.
     pub(super) fn text(
         &mut self,
         flexible: bool,
@@ -113,13 +121,8 @@ impl<'a> Front<'a> {
         let length = if flexible {
             self.compact_length(field)?
         } else {
-            match self.i16(field)? {
-                -1 => None,
-                length => Some(
-                    usize::try_from(length)
-                        .map_err(|_| self.fault(DecodeErrorKind::InvalidLength, field))?,
-                ),
-            }
+            let length = self.i16(field)?;
+            self.plain_length(i32::from(length), field)?
         };
         let Some(length) = length else {
             return Ok(None);
@@ -131,21 +134,19 @@ impl<'a> Front<'a> {
         }
     }
 
-    /// The length of an array or of bytes, `None` for null.
-    pub(super) fn length(
-        &mut self,
-        flexible: bool,
-        field: &'static str,
-    ) -> Result<Option<usize>, Stop> {
+    fn length(&mut self, flexible: bool, field: &'static str) -> Result<Option<usize>, Stop> {
         if flexible {
             return self.compact_length(field);
         }
-        match self.i32(field)? {
-            -1 => Ok(None),
-            length => match usize::try_from(length) {
-                Ok(length) => Ok(Some(length)),
-                Err(_) => Err(self.fault(DecodeErrorKind::InvalidLength, field)),
-            },
+        let length = self.i32(field)?;
+        self.plain_length(length, field)
+    }
+
+    fn plain_length(&self, length: i32, field: &'static str) -> Result<Option<usize>, Stop> {
+        match usize::try_from(length) {
+            Ok(length) => Ok(Some(length)),
+            Err(_) if length == -1 => Ok(None),
+            Err(_) => Err(self.fault(DecodeErrorKind::NegativeLength { length }, field)),
         }
     }
 
@@ -153,34 +154,52 @@ impl<'a> Front<'a> {
     pub(super) fn count(
         &mut self,
         flexible: bool,
-        smallest: usize,
+        element_size: usize,
         field: &'static str,
     ) -> Result<Option<usize>, Stop> {
         let count = self.length(flexible, field)?;
-        match count {
-            Some(count) if count.saturating_mul(smallest) > self.left() => {
-                Err(self.fault(DecodeErrorKind::InvalidLength, field))
-            }
-            count => Ok(count),
+        if let Some(count) = count {
+            self.check_count(count, element_size, field)?;
         }
+        Ok(count)
     }
 
-    /// How many tagged fields a section has; each takes two bytes or more.
+    fn check_count(
+        &self,
+        count: usize,
+        element_size: usize,
+        field: &'static str,
+    ) -> Result<(), Stop> {
+        let available = self.left();
+        if count <= available / element_size {
+            return Ok(());
+        }
+        let kind = DecodeErrorKind::CountBeyondEnd {
+            count,
+            element_size,
+            available,
+        };
+        Err(self.fault(kind, field))
+    }
+
+    /// How many tagged fields a section has.
     pub(super) fn tag_count(&mut self) -> Result<u32, Stop> {
         let count = self.unsigned_varint("tags")?;
-        match usize::try_from(count) {
-            Ok(fields) if fields.saturating_mul(2) <= self.left() => Ok(count),
-            _ => Err(self.fault(DecodeErrorKind::InvalidLength, "tags")),
-        }
+        let fields = usize::try_from(count).unwrap_or(usize::MAX);
+        self.check_count(fields, SMALLEST_TAGGED_FIELD, "tags")?;
+        Ok(count)
     }
 
     /// How many bytes a tagged field has.
     pub(super) fn tag_length(&mut self) -> Result<usize, Stop> {
-        let length = self.unsigned_varint("tag")?;
-        match usize::try_from(length) {
-            Ok(length) if length <= self.left() => Ok(length),
-            _ => Err(self.fault(DecodeErrorKind::Truncated, "tag")),
+        let length = self.unsigned_varint("tags")?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let available = self.left();
+        if length > available {
+            let kind = DecodeErrorKind::LengthBeyondEnd { length, available };
+            return Err(self.fault(kind, "tags"));
         }
+        Ok(length)
     }
 
     /// Passes over a section of tagged fields inside a small structure, none of which is known.
@@ -188,7 +207,7 @@ impl<'a> Front<'a> {
         let count = self.tag_count()?;
         // The whole structure is read again each time bytes arrive, so it must stay small.
         if count > MOST_INNER_TAGS {
-            return Err(self.fault(DecodeErrorKind::InvalidLength, field));
+            return Err(self.fault(DecodeErrorKind::Malformed, field));
         }
         for _ in 0..count {
             self.unsigned_varint(field)?;
@@ -210,12 +229,14 @@ impl<'a> Front<'a> {
         })
     }
 
-    /// Fails if bytes are left.
-    pub(super) fn expect_end(&self, field: &'static str) -> Result<(), Stop> {
-        if self.left() == 0 {
-            Ok(())
-        } else {
-            Err(self.fault(DecodeErrorKind::TrailingBytes, field))
+    /// Ends what was read of a tagged field: fails if bytes of it are left.
+    pub(super) fn end_tag(&self, tag: u32, field: &'static str) -> Result<(), Stop> {
+        match self.left() {
+            0 => Ok(()),
+            excess => {
+                let kind = DecodeErrorKind::OversizeTaggedField { tag, excess };
+                Err(self.fault(kind, field))
+            }
         }
     }
 
@@ -224,7 +245,7 @@ impl<'a> Front<'a> {
         match raw.checked_sub(1).map(usize::try_from) {
             None => Ok(None),
             Some(Ok(length)) => Ok(Some(length)),
-            Some(Err(_)) => Err(self.fault(DecodeErrorKind::InvalidLength, field)),
+            Some(Err(_)) => Err(self.fault(DecodeErrorKind::InvalidVarint, field)),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 mod front;
 mod part;
-mod provisional;
+mod partition;
 mod reader;
 mod tag;
 #[cfg(test)]
@@ -16,5 +16,4 @@ pub use part::{
     AbortedTransaction, EpochEndOffset, FetchPart, FetchedPartition, LeaderIdAndEpoch,
     NodeEndpoint, PartitionEnd, SnapshotId,
 };
-pub use provisional::{DecodeError, DecodeErrorKind, ErrorCode};
 pub use reader::{FetchReaderOptions, FetchResponseReader, ReadProgress};

@@ -2,7 +2,7 @@
 
 use windlass_model::{BrokerEndpoint, NodeId, TopicId, TopicName};
 
-use super::provisional::ErrorCode;
+use crate::ErrorCode;
 use crate::records::{BatchError, RecordBatch};
 
 /// One part of a Fetch response.

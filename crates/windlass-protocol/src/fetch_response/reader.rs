@@ -1,18 +1,12 @@
 //! The reader: one small step at a time over whatever has arrived.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use windlass_model::{TopicId, TopicName};
 
 use super::front::{Front, Stop};
-use super::part::{AbortedTransaction, FetchPart, FetchedPartition, NodeEndpoint, PartitionEnd};
-use super::provisional::{DecodeError, DecodeErrorKind, ErrorCode};
+use super::part::{FetchPart, FetchedPartition, NodeEndpoint, PartitionEnd};
 use super::tag::{PartitionTag, node_endpoints};
-use crate::records::{BatchError, BatchHeader, RecordBatch};
-
-/// Bytes of a batch up to and with its magic byte, in every format.
-const UP_TO_MAGIC: usize = 17;
-/// The least that the length of a batch can be: CRC, magic, attributes and two lengths of format 0.
-const SMALLEST_BATCH: i32 = 14;
+use crate::{DecodeError, DecodeErrorKind, ErrorCode};
 
 /// How a Fetch response is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,44 +42,64 @@ pub enum ReadProgress {
 /// [`advance`]: FetchResponseReader::advance
 #[derive(Debug)]
 pub struct FetchResponseReader {
-    version: i16,
-    options: FetchReaderOptions,
+    pub(super) version: i16,
+    pub(super) options: FetchReaderOptions,
     /// Bytes of the body not yet consumed.
-    left: usize,
+    pub(super) left: usize,
     /// Bytes of the body consumed.
     consumed: usize,
     /// Bytes to be dropped before the next step.
-    skip: usize,
-    state: State,
-    topics_left: usize,
-    partitions_left: usize,
-    topic: TopicName,
-    topic_id: TopicId,
-    partition_end: PartitionEnd,
+    pub(super) skip: usize,
+    pub(super) state: State,
+    topics: Progress,
+    pub(super) partitions: Progress,
+    pub(super) topic: TopicName,
+    pub(super) topic_id: TopicId,
+    pub(super) partition_end: PartitionEnd,
     node_endpoints: Vec<NodeEndpoint>,
 }
 
+/// What is read next.
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Head,
     Topic,
     Partition,
-    /// Boxed: it is large, and most responses never rest in this state.
+    /// So many aborted transactions are left. Boxed: it is large, and here only for a short time.
     AbortedTransactions(Box<FetchedPartition>, usize),
     /// The preferred replica and the length of the records.
     Records(Box<FetchedPartition>),
     /// So many bytes of records are left.
     Batches(usize),
+    /// So many tagged fields are left; their number is not read yet while `None`.
     Tags(Tagged, Option<u32>),
     Done,
 }
 
 /// What a section of tagged fields belongs to.
 #[derive(Clone, Copy, Debug)]
-enum Tagged {
+pub(super) enum Tagged {
     Partition,
     Topic,
     Response,
+}
+
+/// How far the walk over an array is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Elements read to their end: the index of the one that is being read.
+    pub(super) index: usize,
+    pub(super) count: usize,
+}
+
+impl Progress {
+    fn over(count: usize) -> Self {
+        Self { index: 0, count }
+    }
+
+    pub(super) fn is_done(self) -> bool {
+        self.index == self.count
+    }
 }
 
 impl FetchResponseReader {
@@ -100,8 +114,8 @@ impl FetchResponseReader {
             consumed: 0,
             skip: 0,
             state: State::Head,
-            topics_left: 0,
-            partitions_left: 0,
+            topics: Progress::default(),
+            partitions: Progress::default(),
             topic: TopicName::default(),
             topic_id: TopicId::ZERO,
             partition_end: PartitionEnd::default(),
@@ -142,7 +156,7 @@ impl FetchResponseReader {
             match self.step(buffer, emit) {
                 Ok(()) => {}
                 Err(Stop::Need(bytes)) => return Ok(ReadProgress::Need(bytes)),
-                Err(Stop::Fault(error)) => return Err(error),
+                Err(Stop::Fault(error)) => return Err(self.located(error)),
             }
         }
     }
@@ -161,18 +175,41 @@ impl FetchResponseReader {
         }
     }
 
-    fn is_flexible(&self) -> bool {
+    /// Says in which topic and partition an error lies.
+    fn located(&self, mut error: DecodeError) -> DecodeError {
+        let in_partition = match self.state {
+            State::Head | State::Done | State::Tags(Tagged::Response, _) => return error,
+            State::Topic | State::Tags(Tagged::Topic, _) => false,
+            _ => true,
+        };
+        if in_partition {
+            error.field.enter_element(self.partitions.index);
+            error.field.enter_field("partitions");
+        }
+        error.field.enter_element(self.topics.index);
+        error.field.enter_field("responses");
+        error
+    }
+
+    pub(super) fn is_flexible(&self) -> bool {
         self.version >= 12
     }
 
-    fn front<'a>(&self, buffer: &'a BytesMut) -> Front<'a> {
+    pub(super) fn front<'a>(&self, buffer: &'a BytesMut) -> Front<'a> {
         Front::new(buffer, self.left, self.consumed)
     }
 
-    fn consume(&mut self, buffer: &mut BytesMut, bytes: usize) {
+    /// Forgets bytes that were read.
+    pub(super) fn consume(&mut self, buffer: &mut BytesMut, bytes: usize) {
         buffer.advance(bytes);
-        self.left -= bytes;
-        self.consumed += bytes;
+        self.count_consumed(bytes);
+    }
+
+    /// Notes that bytes of the body are gone from the buffer. Every caller has compared them with
+    /// what is left.
+    pub(super) fn count_consumed(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+        self.consumed = self.consumed.saturating_add(bytes);
     }
 
     fn read_head(
@@ -194,8 +231,8 @@ impl FetchResponseReader {
         };
         let topics = self.array(&mut front, smallest, "responses")?;
         let used = front.used();
-        self.topics_left = topics;
         self.consume(buffer, used);
+        self.topics = Progress::over(topics);
         self.state = State::Topic;
         emit(FetchPart::Head {
             throttle_time_ms,
@@ -223,13 +260,14 @@ impl FetchResponseReader {
         buffer: &mut BytesMut,
         emit: &mut dyn FnMut(FetchPart),
     ) -> Result<(), Stop> {
-        let Some(topics_left) = self.topics_left.checked_sub(1) else {
+        if self.topics.is_done() {
             if self.is_flexible() {
                 self.state = State::Tags(Tagged::Response, None);
-                return Ok(());
+            } else {
+                self.end(emit);
             }
-            return self.end(buffer, emit);
-        };
+            return Ok(());
+        }
         let mut front = self.front(buffer);
         let (topic, topic_id) = if self.version >= 13 {
             (TopicName::default(), front.topic_id("topic_id")?)
@@ -249,175 +287,9 @@ impl FetchResponseReader {
         let used = front.used();
         self.consume(buffer, used);
         (self.topic, self.topic_id) = (topic, topic_id);
-        self.topics_left = topics_left;
-        self.partitions_left = partitions;
+        self.partitions = Progress::over(partitions);
         self.state = State::Partition;
         Ok(())
-    }
-
-    fn read_partition(&mut self, buffer: &mut BytesMut) -> Result<(), Stop> {
-        let Some(partitions_left) = self.partitions_left.checked_sub(1) else {
-            self.state = if self.is_flexible() {
-                State::Tags(Tagged::Topic, None)
-            } else {
-                State::Topic
-            };
-            return Ok(());
-        };
-        let mut front = self.front(buffer);
-        let partition = Box::new(FetchedPartition {
-            topic: self.topic.clone(),
-            topic_id: self.topic_id,
-            partition: front.i32("partition_index")?,
-            error_code: ErrorCode(front.i16("error_code")?),
-            high_watermark: front.i64("high_watermark")?,
-            last_stable_offset: front.i64("last_stable_offset")?,
-            log_start_offset: if self.version >= 5 {
-                front.i64("log_start_offset")?
-            } else {
-                -1
-            },
-            aborted_transactions: Vec::new(),
-            preferred_read_replica: -1,
-        });
-        let aborted = front
-            .count(self.is_flexible(), 16, "aborted_transactions")?
-            .unwrap_or(0);
-        let used = front.used();
-        self.consume(buffer, used);
-        self.partitions_left = partitions_left;
-        self.partition_end = PartitionEnd::default();
-        self.state = State::AbortedTransactions(partition, aborted);
-        Ok(())
-    }
-
-    fn read_aborted_transaction(&mut self, buffer: &mut BytesMut) -> Result<(), Stop> {
-        let mut front = self.front(buffer);
-        let State::AbortedTransactions(partition, left) = &mut self.state else {
-            return Ok(());
-        };
-        let Some(still_left) = left.checked_sub(1) else {
-            if let State::AbortedTransactions(partition, _) =
-                std::mem::replace(&mut self.state, State::Done)
-            {
-                self.state = State::Records(partition);
-            }
-            return Ok(());
-        };
-        let transaction = AbortedTransaction {
-            producer_id: front.i64("producer_id")?,
-            first_offset: front.i64("first_offset")?,
-        };
-        if self.version >= 12 {
-            front.skip_tags("aborted_transactions")?;
-        }
-        let used = front.used();
-        partition.aborted_transactions.push(transaction);
-        *left = still_left;
-        self.consume(buffer, used);
-        Ok(())
-    }
-
-    fn read_records_length(
-        &mut self,
-        buffer: &mut BytesMut,
-        emit: &mut dyn FnMut(FetchPart),
-    ) -> Result<(), Stop> {
-        let mut front = self.front(buffer);
-        let preferred_read_replica = if self.version >= 11 {
-            front.i32("preferred_read_replica")?
-        } else {
-            -1
-        };
-        // Null is as good as empty: brokers write either where there is nothing to read.
-        let length = front.count(self.is_flexible(), 1, "records")?.unwrap_or(0);
-        let used = front.used();
-        self.consume(buffer, used);
-        let state = std::mem::replace(&mut self.state, State::Batches(length));
-        if let State::Records(mut partition) = state {
-            partition.preferred_read_replica = preferred_read_replica;
-            emit(FetchPart::Partition(*partition));
-        }
-        Ok(())
-    }
-
-    fn read_batch(
-        &mut self,
-        left: usize,
-        buffer: &mut BytesMut,
-        emit: &mut dyn FnMut(FetchPart),
-    ) -> Result<(), Stop> {
-        if left == 0 {
-            if self.is_flexible() {
-                self.state = State::Tags(Tagged::Partition, None);
-            } else {
-                self.end_partition(emit);
-            }
-            return Ok(());
-        }
-        if left < UP_TO_MAGIC {
-            self.drop_tail(left);
-            return Ok(());
-        }
-        let mut front = self.front(buffer);
-        let base_offset = front.i64("records")?;
-        let length = front.i32("records")?;
-        if length < SMALLEST_BATCH {
-            // Without a credible length, where the next batch begins is anybody's guess.
-            self.skip = left;
-            self.state = State::Batches(0);
-            emit(FetchPart::CorruptBatch {
-                base_offset,
-                last_offset: None,
-                error: BatchError::InvalidLength { length },
-            });
-            return Ok(());
-        }
-        let total = usize::try_from(length)
-            .unwrap_or_default()
-            .saturating_add(BatchHeader::PREFIX);
-        if total > left {
-            self.drop_tail(left);
-            return Ok(());
-        }
-        if buffer.len() < total {
-            return Err(Stop::Need(total - buffer.len()));
-        }
-        self.state = State::Batches(left - total);
-        let bytes = buffer.split_to(total).freeze();
-        self.left -= total;
-        self.consumed += total;
-        emit(self.checked_batch(base_offset, bytes));
-        Ok(())
-    }
-
-    fn checked_batch(&self, base_offset: i64, bytes: Bytes) -> FetchPart {
-        let (last_offset, error) = match BatchHeader::peek(&bytes) {
-            Ok(header) => {
-                let batch = RecordBatch::from_parts(header, bytes);
-                let verified = if self.options.check_crcs {
-                    batch.verify_checksum()
-                } else {
-                    Ok(())
-                };
-                match verified {
-                    Ok(()) => return FetchPart::Batch(batch),
-                    Err(error) => (Some(header.last_offset()), error),
-                }
-            }
-            Err(error) => (None, error),
-        };
-        FetchPart::CorruptBatch {
-            base_offset,
-            last_offset,
-            error,
-        }
-    }
-
-    fn drop_tail(&mut self, bytes: usize) {
-        self.skip = bytes;
-        self.partition_end.dropped_tail = bytes;
-        self.state = State::Batches(0);
     }
 
     fn read_tags(
@@ -429,9 +301,12 @@ impl FetchResponseReader {
     ) -> Result<(), Stop> {
         let mut front = self.front(buffer);
         let left = match left {
-            Some(0) => return self.end_tags(tagged, buffer, emit),
+            Some(0) => {
+                self.end_tags(tagged, emit);
+                return Ok(());
+            }
             Some(left) => {
-                let tag = front.unsigned_varint("tag")?;
+                let tag = front.unsigned_varint("tags")?;
                 let length = front.tag_length()?;
                 let known = match tagged {
                     Tagged::Partition => self.read_partition_tag(tag, length, &mut front)?,
@@ -485,35 +360,31 @@ impl FetchResponseReader {
         Ok(true)
     }
 
-    fn end_tags(
-        &mut self,
-        tagged: Tagged,
-        buffer: &BytesMut,
-        emit: &mut dyn FnMut(FetchPart),
-    ) -> Result<(), Stop> {
+    fn end_tags(&mut self, tagged: Tagged, emit: &mut dyn FnMut(FetchPart)) {
         match tagged {
             Tagged::Partition => self.end_partition(emit),
-            Tagged::Topic => self.state = State::Topic,
-            Tagged::Response => return self.end(buffer, emit),
+            Tagged::Topic => self.end_topic(),
+            Tagged::Response => self.end(emit),
         }
-        Ok(())
     }
 
-    fn end_partition(&mut self, emit: &mut dyn FnMut(FetchPart)) {
+    pub(super) fn end_partition(&mut self, emit: &mut dyn FnMut(FetchPart)) {
+        self.partitions.index += 1;
         self.state = State::Partition;
         emit(FetchPart::PartitionEnd(self.partition_end));
     }
 
-    fn end(&mut self, buffer: &BytesMut, emit: &mut dyn FnMut(FetchPart)) -> Result<(), Stop> {
-        if self.left > 0 {
-            return Err(self
-                .front(buffer)
-                .fault(DecodeErrorKind::TrailingBytes, "response"));
-        }
+    pub(super) fn end_topic(&mut self) {
+        self.topics.index += 1;
+        self.state = State::Topic;
+    }
+
+    fn end(&mut self, emit: &mut dyn FnMut(FetchPart)) {
+        // Bytes after the last field are let pass, as in every message.
+        self.skip = self.left;
         self.state = State::Done;
         emit(FetchPart::End {
             node_endpoints: std::mem::take(&mut self.node_endpoints),
         });
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use windlass_model::{BrokerEndpoint, NodeId};
 
 use super::front::{Front, Stop};
 use super::part::{EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, SnapshotId};
-use super::provisional::DecodeErrorKind;
+use crate::DecodeErrorKind;
 
 /// The smallest endpoint: node, empty host, port, null rack, no tags.
 const SMALLEST_ENDPOINT: usize = 11;
@@ -46,7 +46,7 @@ impl PartitionTag {
             }),
         };
         inner.skip_tags(field)?;
-        inner.expect_end(field)?;
+        inner.end_tag(tag, field)?;
         Ok(Some(read))
     }
 }
@@ -82,6 +82,6 @@ pub(super) fn node_endpoints(
             });
         }
     }
-    inner.expect_end(field)?;
+    inner.end_tag(0, field)?;
     Ok(endpoints)
 }

@@ -1,0 +1,1 @@
+//! Consumer protocol payloads: golden bytes, tolerance, round trips.
