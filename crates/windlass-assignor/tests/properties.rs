@@ -8,7 +8,7 @@ mod judge;
 use std::collections::BTreeSet;
 
 use judge::case::{Case, Shape, any_case, member_name, topic_name};
-use judge::score::{Owners, claimants, owners, rightful, score, subscribed};
+use judge::score::{Owners, adopt, claimants, owners, rightful, score, subscribed};
 use judge::solver::{solve, try_all};
 use proptest::prelude::*;
 use windlass_assignor::{
@@ -38,18 +38,6 @@ fn cases(count: u32) -> ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()
     }
-}
-
-/// Replaces what the members own by what the plan gives them, in the next generation.
-fn adopt(members: &Members, plan: &Owners, generation: i32) -> Members {
-    let adopt = |(id, member): (_, &windlass_assignor::Member)| {
-        let mine = plan.iter().filter(|(_, owner)| *owner == id);
-        let mut member = member.clone();
-        member.owned = mine.map(|(partition, _)| partition).collect();
-        member.generation = Generation::from_wire(generation);
-        (windlass_model::MemberId::clone(id), member)
-    };
-    members.iter().map(adopt).collect()
 }
 
 fn sticky(cluster: &Cluster, members: &Members) -> Owners {

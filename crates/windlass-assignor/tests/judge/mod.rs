@@ -5,5 +5,6 @@
 #![allow(unreachable_pub, reason = "a module of test binaries has no outside")]
 
 pub mod case;
+pub mod java;
 pub mod score;
 pub mod solver;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_assignor::{Assignment, Members};
+use windlass_assignor::{Assignment, Member, Members};
 use windlass_model::{Cluster, Generation, MemberId, TopicPartition};
 
 /// A plan, partition by partition.
@@ -132,4 +132,16 @@ pub fn as_sets(plan: &Assignment) -> BTreeMap<MemberId, BTreeSet<TopicPartition>
     plan.iter()
         .map(|(id, list)| (id.clone(), list.to_topic_partitions().iter().collect()))
         .collect()
+}
+
+/// Replaces what the members own by what the plan gives them, in the next generation.
+pub fn adopt(members: &Members, plan: &Owners, generation: i32) -> Members {
+    let adopt = |(id, member): (_, &Member)| {
+        let mine = plan.iter().filter(|(_, owner)| *owner == id);
+        let mut member = member.clone();
+        member.owned = mine.map(|(partition, _)| partition).collect();
+        member.generation = Generation::from_wire(generation);
+        (MemberId::clone(id), member)
+    };
+    members.iter().map(adopt).collect()
 }
