@@ -19,11 +19,16 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(3, version)
 }
 
+/// Announces the partitions that a transaction is about to write to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddPartitionsToTxnRequest {
+    /// The producer's transactional id.
     pub v3_and_below_transactional_id: String,
+    /// The producer's id.
     pub v3_and_below_producer_id: i64,
+    /// The producer's epoch.
     pub v3_and_below_producer_epoch: i16,
+    /// The partitions to add, by topic.
     pub v3_and_below_topics: Vec<AddPartitionsToTxnTopic>,
 }
 
@@ -106,7 +111,10 @@ impl AddPartitionsToTxnRequest {
 /// The answer to [`AddPartitionsToTxnRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddPartitionsToTxnResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What became of the partitions, by topic.
     pub results_by_topic_v3_and_below: Vec<AddPartitionsToTxnTopicResult>,
 }
 
@@ -183,10 +191,12 @@ impl AddPartitionsToTxnResponse {
     }
 }
 
-/// An element of [`AddPartitionsToTxnRequest::v3_and_below_topics`].
+/// Partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddPartitionsToTxnTopic {
+    /// The topic's name.
     pub name: String,
+    /// The partitions' indexes.
     pub partitions: Vec<i32>,
 }
 
@@ -218,10 +228,12 @@ impl AddPartitionsToTxnTopic {
     }
 }
 
-/// An element of [`AddPartitionsToTxnResponse::results_by_topic_v3_and_below`].
+/// What became of the partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddPartitionsToTxnTopicResult {
+    /// The topic's name.
     pub name: String,
+    /// What became of each partition.
     pub results_by_partition: Vec<AddPartitionsToTxnPartitionResult>,
 }
 
@@ -260,10 +272,12 @@ impl AddPartitionsToTxnTopicResult {
     }
 }
 
-/// An element of [`AddPartitionsToTxnTopicResult::results_by_partition`].
+/// What became of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddPartitionsToTxnPartitionResult {
+    /// The partition's index.
     pub partition_index: i32,
+    /// Why the partition was not added.
     pub partition_error_code: ErrorCode,
 }
 

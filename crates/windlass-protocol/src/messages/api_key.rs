@@ -11,57 +11,57 @@ use crate::version_range::VersionRange;
 #[repr(i16)]
 #[non_exhaustive]
 pub enum ApiKey {
-    ///
+    /// Appends record batches to partitions.
     Produce = 0,
-    ///
+    /// Asks a broker for records of the partitions it leads, or follows.
     Fetch = 1,
-    ///
+    /// Asks for offsets by timestamp, and for the ends of partitions.
     ListOffsets = 2,
-    ///
+    /// Asks for the brokers, and for topics with their partitions and leaders.
     Metadata = 3,
-    ///
+    /// Stores how far a group has come in its partitions.
     OffsetCommit = 8,
-    ///
+    /// Asks how far groups have come in their partitions.
     OffsetFetch = 9,
-    ///
+    /// Asks which broker coordinates a group or a transactional id.
     FindCoordinator = 10,
-    ///
+    /// Asks to be a member of the next generation of a group (classic protocol).
     JoinGroup = 11,
-    ///
+    /// Tells the coordinator that a member lives, and the member when to join again (classic protocol).
     Heartbeat = 12,
-    ///
+    /// Takes members out of a group at once (classic protocol).
     LeaveGroup = 13,
-    ///
+    /// Brings the leader's assignment to the coordinator, and each member its part of it (classic protocol).
     SyncGroup = 14,
-    ///
+    /// Asks for state and members of groups of the classic protocol.
     DescribeGroups = 15,
-    ///
+    /// Asks a broker for the groups it coordinates.
     ListGroups = 16,
-    ///
+    /// Chooses the SASL mechanism of a connection.
     SaslHandshake = 17,
-    ///
+    /// Asks a broker which APIs it speaks, in which versions; the first request on a connection.
     ApiVersions = 18,
-    ///
+    /// Creates topics.
     CreateTopics = 19,
-    ///
+    /// Deletes topics.
     DeleteTopics = 20,
-    ///
+    /// Gives a producer its id and epoch, and fences its predecessors.
     InitProducerId = 22,
-    ///
+    /// Asks where a leader epoch ended, to find out whether a log was truncated.
     OffsetForLeaderEpoch = 23,
-    ///
+    /// Announces the partitions that a transaction is about to write to.
     AddPartitionsToTxn = 24,
-    ///
+    /// Commits or aborts a transaction.
     EndTxn = 26,
-    ///
+    /// Carries one step of a SASL exchange.
     SaslAuthenticate = 36,
-    ///
+    /// Gives topics more partitions.
     CreatePartitions = 37,
-    ///
+    /// Deletes groups that have no members.
     DeleteGroups = 42,
-    ///
+    /// Joins, keeps up and leaves a group of the `consumer` protocol (KIP-848).
     ConsumerGroupHeartbeat = 68,
-    ///
+    /// Asks for state and members of groups of the `consumer` protocol.
     ConsumerGroupDescribe = 69,
 }
 

@@ -19,9 +19,13 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(3, version)
 }
 
+/// Asks a broker which APIs it speaks, in which versions; the first request on a
+/// connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiVersionsRequest {
+    /// The client library's name; letters, digits, `.` and `-` only.
     pub client_software_name: String,
+    /// The client library's version, under the same rule.
     pub client_software_version: String,
 }
 
@@ -93,12 +97,21 @@ impl ApiVersionsRequest {
 /// The answer to [`ApiVersionsRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiVersionsResponse {
+    /// `UNSUPPORTED_VERSION` where the broker does not speak the version of the request; the
+    /// answer then has version 0.
     pub error_code: ErrorCode,
+    /// The APIs the broker speaks.
     pub api_keys: Vec<ApiVersion>,
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The features the broker can have.
     pub supported_features: Vec<SupportedFeatureKey>,
+    /// The epoch of the finalized features; −1 where it is not known.
     pub finalized_features_epoch: i64,
+    /// The features that the whole cluster has agreed on.
     pub finalized_features: Vec<FinalizedFeatureKey>,
+    /// Whether a ZooKeeper cluster may begin its migration to KRaft.
     pub zk_migration_ready: bool,
 }
 
@@ -253,8 +266,11 @@ impl ApiVersionsResponse {
 /// An element of [`ApiVersionsResponse::api_keys`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiVersion {
+    /// The number of the API.
     pub api_key: i16,
+    /// The oldest version of it.
     pub min_version: i16,
+    /// The newest version of it.
     pub max_version: i16,
 }
 
@@ -286,8 +302,11 @@ impl ApiVersion {
 /// An element of [`ApiVersionsResponse::supported_features`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SupportedFeatureKey {
+    /// The feature's name.
     pub name: String,
+    /// The lowest level the broker can have it at.
     pub min_version: i16,
+    /// The highest level the broker can have it at.
     pub max_version: i16,
 }
 
@@ -319,8 +338,11 @@ impl SupportedFeatureKey {
 /// An element of [`ApiVersionsResponse::finalized_features`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FinalizedFeatureKey {
+    /// The feature's name.
     pub name: String,
+    /// The highest level in force.
     pub max_version_level: i16,
+    /// The lowest level in force.
     pub min_version_level: i16,
 }
 

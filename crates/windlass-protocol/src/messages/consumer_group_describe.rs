@@ -20,9 +20,12 @@ const fn layout(_version: i16) -> Layout {
     Layout::Flexible
 }
 
+/// Asks for state and members of groups of the `consumer` protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerGroupDescribeRequest {
+    /// The groups' ids.
     pub group_ids: Vec<String>,
+    /// Whether to say what the principal may do to each group.
     pub include_authorized_operations: bool,
 }
 
@@ -93,7 +96,10 @@ impl ConsumerGroupDescribeRequest {
 /// The answer to [`ConsumerGroupDescribeRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerGroupDescribeResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The groups.
     pub groups: Vec<DescribedGroup>,
 }
 
@@ -168,14 +174,24 @@ impl ConsumerGroupDescribeResponse {
 /// An element of [`ConsumerGroupDescribeResponse::groups`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedGroup {
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
+    /// The group's id.
     pub group_id: String,
+    /// The group's state.
     pub group_state: String,
+    /// The group's epoch.
     pub group_epoch: i32,
+    /// The group epoch that the target assignment was computed for.
     pub assignment_epoch: i32,
+    /// The assignor in use.
     pub assignor_name: String,
+    /// The group's members.
     pub members: Vec<Member>,
+    /// What the principal may do to the group, one bit an operation; `i32::MIN` where nobody
+    /// asked.
     pub authorized_operations: i32,
 }
 
@@ -250,16 +266,28 @@ impl DescribedGroup {
 /// An element of [`DescribedGroup::members`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
+    /// The member's id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub instance_id: Option<String>,
+    /// Where the member is.
     pub rack_id: Option<String>,
+    /// The epoch the member is in.
     pub member_epoch: i32,
+    /// What the member's client calls itself.
     pub client_id: String,
+    /// The host the member connects from.
     pub client_host: String,
+    /// The topics it wants.
     pub subscribed_topic_names: Vec<String>,
+    /// The regular expression of the topics it wants.
     pub subscribed_topic_regex: Option<String>,
+    /// The partitions it has.
     pub assignment: Assignment,
+    /// The partitions it is to have.
     pub target_assignment: Assignment,
+    /// −1 where the broker does not tell, 0 for a member of the classic protocol, 1 for one
+    /// of the `consumer` protocol.
     pub member_type: i8,
 }
 
@@ -353,9 +381,10 @@ impl Member {
     }
 }
 
-/// The value of [`Member::assignment`].
+/// Partitions of one member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignment {
+    /// The partitions, by topic.
     pub topic_partitions: Vec<TopicPartitions>,
 }
 
@@ -387,11 +416,14 @@ impl Assignment {
     }
 }
 
-/// An element of [`Assignment::topic_partitions`].
+/// Partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicPartitions {
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The topic's name.
     pub topic_name: String,
+    /// The partitions' indexes.
     pub partitions: Vec<i32>,
 }
 

@@ -20,17 +20,32 @@ const fn layout(_version: i16) -> Layout {
     Layout::Flexible
 }
 
+/// Joins, keeps up and leaves a group of the `consumer` protocol (KIP-848).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerGroupHeartbeatRequest {
+    /// The group's id.
     pub group_id: String,
+    /// The member's own id, which it makes up before it joins.
     pub member_id: String,
+    /// The epoch the member is in; 0 joins, −1 leaves, −2 leaves for a while as a static
+    /// member.
     pub member_epoch: i32,
+    /// The id of a static member; null for a dynamic one, or where that has not changed.
     pub instance_id: Option<String>,
+    /// Where the member is; null where that has not changed.
     pub rack_id: Option<String>,
+    /// Milliseconds the coordinator waits for partitions to be given up; −1 where that has
+    /// not changed.
     pub rebalance_timeout_ms: i32,
+    /// The topics wanted; null where that has not changed.
     pub subscribed_topic_names: Option<Vec<String>>,
+    /// The regular expression of the topics wanted; null where that has not changed, empty
+    /// takes it back.
     pub subscribed_topic_regex: Option<String>,
+    /// The broker's assignor to use; null leaves it to the broker, or where that has not
+    /// changed.
     pub server_assignor: Option<String>,
+    /// The partitions the member has; null where that has not changed.
     pub topic_partitions: Option<Vec<TopicPartitions>>,
 }
 
@@ -163,12 +178,20 @@ impl ConsumerGroupHeartbeatRequest {
 /// The answer to [`ConsumerGroupHeartbeatRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerGroupHeartbeatResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
+    /// The member's id, where the broker made it up.
     pub member_id: Option<String>,
+    /// The epoch the member is in.
     pub member_epoch: i32,
+    /// Milliseconds to wait before the next heartbeat.
     pub heartbeat_interval_ms: i32,
+    /// The partitions the member is to have; null where that has not changed.
     pub assignment: Option<Assignment>,
 }
 
@@ -255,10 +278,12 @@ impl ConsumerGroupHeartbeatResponse {
     }
 }
 
-/// An element of [`ConsumerGroupHeartbeatRequest::topic_partitions`].
+/// Partitions of one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicPartitions {
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions' indexes.
     pub partitions: Vec<i32>,
 }
 
@@ -292,6 +317,7 @@ impl TopicPartitions {
 /// The value of [`ConsumerGroupHeartbeatResponse::assignment`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignment {
+    /// The partitions, by topic.
     pub topic_partitions: Vec<TopicPartitions>,
 }
 

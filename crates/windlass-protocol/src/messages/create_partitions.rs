@@ -19,10 +19,14 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(2, version)
 }
 
+/// Gives topics more partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatePartitionsRequest {
+    /// The topics to grow.
     pub topics: Vec<CreatePartitionsTopic>,
+    /// Milliseconds the broker may take.
     pub timeout_ms: i32,
+    /// Whether to check the request and change nothing.
     pub validate_only: bool,
 }
 
@@ -96,7 +100,10 @@ impl CreatePartitionsRequest {
 /// The answer to [`CreatePartitionsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatePartitionsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What became of each topic.
     pub results: Vec<CreatePartitionsTopicResult>,
 }
 
@@ -173,8 +180,11 @@ impl CreatePartitionsResponse {
 /// An element of [`CreatePartitionsRequest::topics`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatePartitionsTopic {
+    /// The topic's name.
     pub name: String,
+    /// How many partitions the topic is to have in the end.
     pub count: i32,
+    /// Where the replicas of each new partition go; null leaves it to the broker.
     pub assignments: Option<Vec<CreatePartitionsAssignment>>,
 }
 
@@ -228,6 +238,7 @@ impl CreatePartitionsTopic {
 /// An element of [`CreatePartitionsTopic::assignments`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatePartitionsAssignment {
+    /// The brokers that hold the partition; the first one leads.
     pub broker_ids: Vec<i32>,
 }
 
@@ -260,8 +271,11 @@ impl CreatePartitionsAssignment {
 /// An element of [`CreatePartitionsResponse::results`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatePartitionsTopicResult {
+    /// The topic's name.
     pub name: String,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
 }
 

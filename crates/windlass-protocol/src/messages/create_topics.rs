@@ -20,10 +20,14 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(5, version)
 }
 
+/// Creates topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTopicsRequest {
+    /// What to create.
     pub topics: Vec<CreatableTopic>,
+    /// Milliseconds the broker may take.
     pub timeout_ms: i32,
+    /// Whether to check the request and change nothing.
     pub validate_only: bool,
 }
 
@@ -102,7 +106,10 @@ impl CreateTopicsRequest {
 /// The answer to [`CreateTopicsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateTopicsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What became of each topic.
     pub topics: Vec<CreatableTopicResult>,
 }
 
@@ -176,10 +183,17 @@ impl CreateTopicsResponse {
 /// An element of [`CreateTopicsRequest::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatableTopic {
+    /// The topic's name.
     pub name: String,
+    /// How many partitions it gets; −1 for the broker's default, or where `assignments` says
+    /// it.
     pub num_partitions: i32,
+    /// How many replicas each partition gets; −1 for the broker's default, or where
+    /// `assignments` says it.
     pub replication_factor: i16,
+    /// Where the replicas go; empty leaves it to the broker.
     pub assignments: Vec<CreatableReplicaAssignment>,
+    /// The topic's configuration, where it is not the default.
     pub configs: Vec<CreatableTopicConfig>,
 }
 
@@ -234,7 +248,9 @@ impl CreatableTopic {
 /// An element of [`CreatableTopic::assignments`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreatableReplicaAssignment {
+    /// The partition's index.
     pub partition_index: i32,
+    /// The brokers that hold the partition; the first one leads.
     pub broker_ids: Vec<i32>,
 }
 
@@ -269,7 +285,9 @@ impl CreatableReplicaAssignment {
 /// An element of [`CreatableTopic::configs`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatableTopicConfig {
+    /// The configuration's name.
     pub name: String,
+    /// The value; null for the default.
     pub value: Option<String>,
 }
 
@@ -309,13 +327,21 @@ impl CreatableTopicConfig {
 /// An element of [`CreateTopicsResponse::topics`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatableTopicResult {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
+    /// Why the configuration is not told.
     pub topic_config_error_code: ErrorCode,
+    /// How many partitions it has; −1 where it is not told.
     pub num_partitions: i32,
+    /// How many replicas each partition has; −1 where it is not told.
     pub replication_factor: i16,
+    /// The topic's configuration; null where it is not told.
     pub configs: Option<Vec<CreatableTopicConfigs>>,
 }
 
@@ -412,10 +438,15 @@ impl CreatableTopicResult {
 /// An element of [`CreatableTopicResult::configs`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatableTopicConfigs {
+    /// The configuration's name.
     pub name: String,
+    /// The value; null where it is secret.
     pub value: Option<String>,
+    /// Whether it cannot be changed.
     pub read_only: bool,
+    /// Where the value comes from; −1 where it is not told.
     pub config_source: i8,
+    /// Whether the value is secret.
     pub is_sensitive: bool,
 }
 

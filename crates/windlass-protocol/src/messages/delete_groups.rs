@@ -19,8 +19,10 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(2, version)
 }
 
+/// Deletes groups that have no members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteGroupsRequest {
+    /// The groups' ids.
     pub groups_names: Vec<String>,
 }
 
@@ -85,7 +87,10 @@ impl DeleteGroupsRequest {
 /// The answer to [`DeleteGroupsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteGroupsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What became of each group.
     pub results: Vec<DeletableGroupResult>,
 }
 
@@ -159,7 +164,9 @@ impl DeleteGroupsResponse {
 /// An element of [`DeleteGroupsResponse::results`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeletableGroupResult {
+    /// The group's id.
     pub group_id: String,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
 }
 

@@ -23,7 +23,9 @@ const fn layout(version: i16) -> Layout {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DeleteTopicsRequestBefore6 {
+    /// The topics to delete, by name.
     pub(crate) topic_names: Vec<String>,
+    /// Milliseconds the broker may take.
     pub(crate) timeout_ms: i32,
 }
 
@@ -57,9 +59,12 @@ impl DeleteTopicsRequestBefore6 {
     }
 }
 
+/// Deletes topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTopicsRequest {
+    /// The topics to delete; by name only where the version is below 6.
     pub topics: Vec<DeleteTopicState>,
+    /// Milliseconds the broker may take.
     pub timeout_ms: i32,
 }
 
@@ -139,7 +144,10 @@ impl DeleteTopicsRequest {
 /// The answer to [`DeleteTopicsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTopicsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What became of each topic.
     pub responses: Vec<DeletableTopicResult>,
 }
 
@@ -213,7 +221,9 @@ impl DeleteTopicsResponse {
 /// An element of [`DeleteTopicsRequest::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTopicState {
+    /// The topic's name; null where it goes by its id.
     pub name: Option<String>,
+    /// The topic's id; zero where it goes by its name.
     pub topic_id: TopicId,
 }
 
@@ -244,9 +254,13 @@ impl DeleteTopicState {
 /// An element of [`DeleteTopicsResponse::responses`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletableTopicResult {
+    /// The topic's name; null where it went by an id that is not known.
     pub name: Option<String>,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
 }
 

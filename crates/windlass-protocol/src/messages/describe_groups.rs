@@ -19,9 +19,12 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(5, version)
 }
 
+/// Asks for state and members of groups of the classic protocol.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribeGroupsRequest {
+    /// The groups' ids.
     pub groups: Vec<String>,
+    /// Whether to say what the principal may do to each group.
     pub include_authorized_operations: bool,
 }
 
@@ -100,7 +103,10 @@ impl DescribeGroupsRequest {
 /// The answer to [`DescribeGroupsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribeGroupsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The groups.
     pub groups: Vec<DescribedGroup>,
 }
 
@@ -179,13 +185,22 @@ impl DescribeGroupsResponse {
 /// An element of [`DescribeGroupsResponse::groups`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedGroup {
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
+    /// The group's id.
     pub group_id: String,
+    /// The group's state.
     pub group_state: String,
+    /// What sort of group this is; `consumer` for consumers.
     pub protocol_type: String,
+    /// The assignor in use; empty where the group is not stable.
     pub protocol_data: String,
+    /// The group's members.
     pub members: Vec<DescribedGroupMember>,
+    /// What the principal may do to the group, one bit an operation; `i32::MIN` where nobody
+    /// asked.
     pub authorized_operations: i32,
 }
 
@@ -272,11 +287,17 @@ impl DescribedGroup {
 /// An element of [`DescribedGroup::members`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DescribedGroupMember {
+    /// The member's id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// What the member's client calls itself.
     pub client_id: String,
+    /// The host the member connects from.
     pub client_host: String,
+    /// What the member sent under that assignor: for consumers, its subscription.
     pub member_metadata: Bytes,
+    /// What the member got: for consumers, its partitions.
     pub member_assignment: Bytes,
 }
 

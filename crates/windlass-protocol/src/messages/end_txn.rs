@@ -19,11 +19,16 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(3, version)
 }
 
+/// Commits or aborts a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndTxnRequest {
+    /// The producer's transactional id.
     pub transactional_id: String,
+    /// The producer's id.
     pub producer_id: i64,
+    /// The producer's epoch.
     pub producer_epoch: i16,
+    /// Whether to commit; otherwise the transaction is aborted.
     pub committed: bool,
 }
 
@@ -83,9 +88,14 @@ impl EndTxnRequest {
 /// The answer to [`EndTxnRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndTxnResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The id to go on with; −1 where it stays as it is.
     pub producer_id: i64,
+    /// The epoch to go on with; −1 where it stays as it is.
     pub producer_epoch: i16,
 }
 

@@ -20,19 +20,32 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(12, version)
 }
 
+/// Asks a broker for records of the partitions it leads, or follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchRequest {
+    /// The id of the cluster that the sender means; replicas use it.
     pub cluster_id: Option<String>,
+    /// The broker that asks; −1 for a consumer.
     pub replica_id: i32,
+    /// The broker that asks, in newer versions.
     pub replica_state: ReplicaState,
+    /// Milliseconds the broker may wait for `min_bytes` to come together.
     pub max_wait_ms: i32,
+    /// How many bytes are worth an answer before `max_wait_ms` is over.
     pub min_bytes: i32,
+    /// The most bytes of records to send; the first batch is sent even if it is larger.
     pub max_bytes: i32,
+    /// 0 reads everything, 1 committed records only.
     pub isolation_level: i8,
+    /// The fetch session (KIP-227); 0 for none, or for a new one.
     pub session_id: i32,
+    /// The request's number inside the session; 0 opens one, −1 does without.
     pub session_epoch: i32,
+    /// What to fetch; inside a session, what has changed.
     pub topics: Vec<FetchTopic>,
+    /// What to take out of the session.
     pub forgotten_topics_data: Vec<ForgottenTopic>,
+    /// Where the consumer is, so that it can be sent to a follower near by.
     pub rack_id: String,
 }
 
@@ -193,10 +206,16 @@ impl FetchRequest {
 /// The answer to [`FetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error of the whole request, those of the fetch session for one.
     pub error_code: ErrorCode,
+    /// The fetch session; 0 for none.
     pub session_id: i32,
+    /// What was found, by topic.
     pub responses: Vec<FetchableTopicResponse>,
+    /// Where the leaders named above are to be found (KIP-951).
     pub node_endpoints: Vec<NodeEndpoint>,
 }
 
@@ -302,7 +321,9 @@ impl FetchResponse {
 /// The value of [`FetchRequest::replica_state`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaState {
+    /// The broker that asks; −1 for a consumer.
     pub replica_id: i32,
+    /// The epoch of that broker; −1 for a consumer.
     pub replica_epoch: i64,
 }
 
@@ -341,8 +362,11 @@ impl ReplicaState {
 /// An element of [`FetchRequest::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchTopic {
+    /// The topic's name.
     pub topic: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions, one by one.
     pub partitions: Vec<FetchPartition>,
 }
 
@@ -389,13 +413,23 @@ impl FetchTopic {
 /// An element of [`FetchTopic::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchPartition {
+    /// The partition's index.
     pub partition: i32,
+    /// The leader epoch the client knows of, which the broker compares with its own; −1 where
+    /// it knows none.
     pub current_leader_epoch: i32,
+    /// The offset to begin with.
     pub fetch_offset: i64,
+    /// The leader epoch of the last record fetched; −1 where it is not known. Replicas use it
+    /// to find out about truncation.
     pub last_fetched_epoch: i32,
+    /// The first offset that the asking replica has; −1 for a consumer.
     pub log_start_offset: i64,
+    /// The most bytes of records to send for this partition.
     pub partition_max_bytes: i32,
+    /// The log directory of the asking replica; zero for a consumer.
     pub replica_directory_id: TopicId,
+    /// The high watermark that the asking replica knows; `i64::MAX` for a consumer.
     pub high_watermark: i64,
 }
 
@@ -489,8 +523,11 @@ impl FetchPartition {
 /// An element of [`FetchRequest::forgotten_topics_data`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForgottenTopic {
+    /// The topic's name.
     pub topic: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions' indexes.
     pub partitions: Vec<i32>,
 }
 
@@ -535,8 +572,11 @@ impl ForgottenTopic {
 /// An element of [`FetchResponse::responses`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchableTopicResponse {
+    /// The topic's name.
     pub topic: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions, one by one.
     pub partitions: Vec<PartitionData>,
 }
 
@@ -583,16 +623,28 @@ impl FetchableTopicResponse {
 /// An element of [`FetchableTopicResponse::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionData {
+    /// The partition's index.
     pub partition_index: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The first offset that is not yet on all in-sync replicas.
     pub high_watermark: i64,
+    /// The first offset that may belong to an open transaction; −1 where it is not known.
     pub last_stable_offset: i64,
+    /// The first offset there is; −1 where it is not known.
     pub log_start_offset: i64,
+    /// Where the log parts from what the request's leader epoch says; to be truncated to.
     pub diverging_epoch: EpochEndOffset,
+    /// The leader, for a client that asked another broker (KIP-951).
     pub current_leader: LeaderIdAndEpoch,
+    /// The snapshot to fetch instead, in the cluster's own metadata log.
     pub snapshot_id: SnapshotId,
+    /// The aborted transactions with records in this range; null unless committed reads were
+    /// asked for.
     pub aborted_transactions: Option<Vec<AbortedTransaction>>,
+    /// The follower to fetch from instead; −1 for none.
     pub preferred_read_replica: i32,
+    /// The record batches; the last one may be cut short.
     pub records: Option<Bytes>,
 }
 
@@ -733,7 +785,9 @@ impl PartitionData {
 /// The value of [`PartitionData::diverging_epoch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpochEndOffset {
+    /// The leader epoch; −1 for none.
     pub epoch: i32,
+    /// Its end offset; −1 for none.
     pub end_offset: i64,
 }
 
@@ -772,7 +826,9 @@ impl EpochEndOffset {
 /// The value of [`PartitionData::current_leader`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaderIdAndEpoch {
+    /// The broker that leads; −1 where none is named.
     pub leader_id: i32,
+    /// Its leader epoch; −1 where none is named.
     pub leader_epoch: i32,
 }
 
@@ -811,7 +867,9 @@ impl LeaderIdAndEpoch {
 /// The value of [`PartitionData::snapshot_id`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotId {
+    /// The snapshot's end offset; −1 for none.
     pub end_offset: i64,
+    /// The snapshot's epoch; −1 for none.
     pub epoch: i32,
 }
 
@@ -850,7 +908,9 @@ impl SnapshotId {
 /// An element of [`PartitionData::aborted_transactions`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AbortedTransaction {
+    /// The producer of the transaction.
     pub producer_id: i64,
+    /// The transaction's first offset.
     pub first_offset: i64,
 }
 
@@ -880,9 +940,13 @@ impl AbortedTransaction {
 /// An element of [`FetchResponse::node_endpoints`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeEndpoint {
+    /// The broker's id.
     pub node_id: i32,
+    /// The host to connect to.
     pub host: String,
+    /// The port to connect to.
     pub port: i32,
+    /// Where the broker is; null where it was not told.
     pub rack: Option<String>,
 }
 

@@ -22,7 +22,9 @@ const fn layout(version: i16) -> Layout {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FindCoordinatorRequestBefore4 {
+    /// The group or transactional id.
     pub(crate) key: String,
+    /// What the keys are: 0 groups, 1 transactional ids, 2 share groups.
     pub(crate) key_type: i8,
 }
 
@@ -55,9 +57,12 @@ impl FindCoordinatorRequestBefore4 {
     }
 }
 
+/// Asks which broker coordinates a group or a transactional id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FindCoordinatorRequest {
+    /// What the keys are: 0 groups, 1 transactional ids, 2 share groups.
     pub key_type: i8,
+    /// The groups or transactional ids; exactly one where the version is below 4.
     pub coordinator_keys: Vec<String>,
 }
 
@@ -142,11 +147,18 @@ impl FindCoordinatorRequest {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FindCoordinatorResponseBefore4 {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub(crate) throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub(crate) error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub(crate) error_message: Option<String>,
+    /// The id of the broker that coordinates the key; −1 where none can be named.
     pub(crate) node_id: i32,
+    /// The host to connect to.
     pub(crate) host: String,
+    /// The port to connect to.
     pub(crate) port: i32,
 }
 
@@ -208,7 +220,10 @@ impl FindCoordinatorResponseBefore4 {
 /// The answer to [`FindCoordinatorRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FindCoordinatorResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The coordinator of each key.
     pub coordinators: Vec<Coordinator>,
 }
 
@@ -298,11 +313,18 @@ impl FindCoordinatorResponse {
 /// An element of [`FindCoordinatorResponse::coordinators`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coordinator {
+    /// The group or transactional id; empty where the version is below 4, which does not repeat
+    /// it.
     pub key: String,
+    /// The id of the broker that coordinates the key; −1 where none can be named.
     pub node_id: i32,
+    /// The host to connect to.
     pub host: String,
+    /// The port to connect to.
     pub port: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
 }
 

@@ -19,11 +19,17 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(4, version)
 }
 
+/// Tells the coordinator that a member lives, and the member when to join again (classic
+/// protocol).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeartbeatRequest {
+    /// The group's id.
     pub group_id: String,
+    /// The generation the member is in.
     pub generation_id: i32,
+    /// The member's id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
 }
 
@@ -97,7 +103,10 @@ impl HeartbeatRequest {
 /// The answer to [`HeartbeatRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeartbeatResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// `REBALANCE_IN_PROGRESS` asks the member to join again.
     pub error_code: ErrorCode,
 }
 

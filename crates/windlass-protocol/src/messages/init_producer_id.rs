@@ -19,11 +19,16 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(2, version)
 }
 
+/// Gives a producer its id and epoch, and fences its predecessors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitProducerIdRequest {
+    /// The transactional id; null for a producer that is idempotent and no more.
     pub transactional_id: Option<String>,
+    /// Milliseconds after which the coordinator aborts an open transaction.
     pub transaction_timeout_ms: i32,
+    /// The id the producer has and wants a new epoch for; −1 for none.
     pub producer_id: i64,
+    /// The epoch the producer has; −1 for none.
     pub producer_epoch: i16,
 }
 
@@ -117,9 +122,14 @@ impl InitProducerIdRequest {
 /// The answer to [`InitProducerIdRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitProducerIdResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The producer's id; −1 after an error.
     pub producer_id: i64,
+    /// The producer's epoch.
     pub producer_epoch: i16,
 }
 

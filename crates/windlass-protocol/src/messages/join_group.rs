@@ -19,15 +19,25 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(6, version)
 }
 
+/// Asks to be a member of the next generation of a group (classic protocol).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinGroupRequest {
+    /// The group's id.
     pub group_id: String,
+    /// Milliseconds without a heartbeat after which the coordinator drops the member.
     pub session_timeout_ms: i32,
+    /// Milliseconds the coordinator waits for the member to join again; below version 1 the
+    /// session timeout stands for it.
     pub rebalance_timeout_ms: i32,
+    /// The id the coordinator gave the member; empty the first time.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// What sort of group this is; `consumer` for consumers.
     pub protocol_type: String,
+    /// The assignors the member can work with, the one it likes best first.
     pub protocols: Vec<JoinGroupRequestProtocol>,
+    /// Why the member joins, for the broker's log.
     pub reason: Option<String>,
 }
 
@@ -147,14 +157,26 @@ impl JoinGroupRequest {
 /// The answer to [`JoinGroupRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinGroupResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// Why the member is not in; `MEMBER_ID_REQUIRED` asks it to come again under the id given
+    /// here.
     pub error_code: ErrorCode,
+    /// The generation the member is in; −1 where it is in none.
     pub generation_id: i32,
+    /// What sort of group this is.
     pub protocol_type: Option<String>,
+    /// The assignor that the group agreed on.
     pub protocol_name: Option<String>,
+    /// The member that computes the assignment.
     pub leader: String,
+    /// Whether the leader keeps the assignment there is: a static leader that came back
+    /// (KIP-814).
     pub skip_assignment: bool,
+    /// The member's own id.
     pub member_id: String,
+    /// All members, for the leader; the others get an empty list.
     pub members: Vec<JoinGroupResponseMember>,
 }
 
@@ -289,7 +311,10 @@ impl JoinGroupResponse {
 /// An element of [`JoinGroupRequest::protocols`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JoinGroupRequestProtocol {
+    /// The assignor's name.
     pub name: String,
+    /// What the member tells the group leader under this assignor: for consumers, its
+    /// subscription.
     pub metadata: Bytes,
 }
 
@@ -320,8 +345,11 @@ impl JoinGroupRequestProtocol {
 /// An element of [`JoinGroupResponse::members`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JoinGroupResponseMember {
+    /// The member's id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// What the member sent under the assignor chosen.
     pub metadata: Bytes,
 }
 

@@ -22,7 +22,9 @@ const fn layout(version: i16) -> Layout {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeaveGroupRequestBefore3 {
+    /// The group's id.
     pub(crate) group_id: String,
+    /// The member's id.
     pub(crate) member_id: String,
 }
 
@@ -49,9 +51,12 @@ impl LeaveGroupRequestBefore3 {
     }
 }
 
+/// Takes members out of a group at once (classic protocol).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaveGroupRequest {
+    /// The group's id.
     pub group_id: String,
+    /// Who leaves; exactly one where the version is below 3.
     pub members: Vec<MemberIdentity>,
 }
 
@@ -132,7 +137,10 @@ impl LeaveGroupRequest {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeaveGroupResponseBefore3 {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub(crate) throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub(crate) error_code: ErrorCode,
 }
 
@@ -163,8 +171,12 @@ impl LeaveGroupResponseBefore3 {
 /// The answer to [`LeaveGroupRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaveGroupResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error of the whole request; below version 3, also that of the one member.
     pub error_code: ErrorCode,
+    /// What became of each member; empty where the version is below 3.
     pub members: Vec<MemberResponse>,
 }
 
@@ -251,8 +263,11 @@ impl LeaveGroupResponse {
 /// An element of [`LeaveGroupRequest::members`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberIdentity {
+    /// The member's id; empty where it is named by its instance id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// Why it leaves, for the broker's log.
     pub reason: Option<String>,
 }
 
@@ -293,8 +308,11 @@ impl MemberIdentity {
 /// An element of [`LeaveGroupResponse::members`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberResponse {
+    /// The member's id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
 }
 

@@ -19,9 +19,12 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(3, version)
 }
 
+/// Asks a broker for the groups it coordinates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListGroupsRequest {
+    /// The states of the groups wanted; empty for all.
     pub states_filter: Vec<String>,
+    /// The types of the groups wanted, `classic` or `consumer` for example; empty for all.
     pub types_filter: Vec<String>,
 }
 
@@ -107,8 +110,12 @@ impl ListGroupsRequest {
 /// The answer to [`ListGroupsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListGroupsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The groups found.
     pub groups: Vec<ListedGroup>,
 }
 
@@ -186,9 +193,13 @@ impl ListGroupsResponse {
 /// An element of [`ListGroupsResponse::groups`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedGroup {
+    /// The group's id.
     pub group_id: String,
+    /// What sort of group this is; `consumer` for consumers.
     pub protocol_type: String,
+    /// The group's state; empty where the broker does not tell.
     pub group_state: String,
+    /// The group's type; empty where the broker does not tell.
     pub group_type: String,
 }
 

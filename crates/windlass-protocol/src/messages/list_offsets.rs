@@ -19,11 +19,16 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(6, version)
 }
 
+/// Asks for offsets by timestamp, and for the ends of partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOffsetsRequest {
+    /// The broker that asks; −1 for a consumer. The default, 0, is Kafka's own.
     pub replica_id: i32,
+    /// 0 reads everything, 1 committed records only.
     pub isolation_level: i8,
+    /// The partitions, by topic.
     pub topics: Vec<ListOffsetsTopic>,
+    /// Milliseconds the broker may take, where it has to look into tiered storage.
     pub timeout_ms: i32,
 }
 
@@ -105,7 +110,10 @@ impl ListOffsetsRequest {
 /// The answer to [`ListOffsetsRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOffsetsResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The partitions, by topic.
     pub topics: Vec<ListOffsetsTopicResponse>,
 }
 
@@ -183,7 +191,9 @@ impl ListOffsetsResponse {
 /// An element of [`ListOffsetsRequest::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOffsetsTopic {
+    /// The topic's name.
     pub name: String,
+    /// The partitions, one by one.
     pub partitions: Vec<ListOffsetsPartition>,
 }
 
@@ -222,8 +232,13 @@ impl ListOffsetsTopic {
 /// An element of [`ListOffsetsTopic::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOffsetsPartition {
+    /// The partition's index.
     pub partition_index: i32,
+    /// The leader epoch the client knows of, which the broker compares with its own; −1 where
+    /// it knows none.
     pub current_leader_epoch: i32,
+    /// Milliseconds since 1970 to look up, or −1 for the end, −2 for the start, −3 for
+    /// the newest timestamp; below those the tiered ends.
     pub timestamp: i64,
 }
 
@@ -270,7 +285,9 @@ impl ListOffsetsPartition {
 /// An element of [`ListOffsetsResponse::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOffsetsTopicResponse {
+    /// The topic's name.
     pub name: String,
+    /// The partitions, one by one.
     pub partitions: Vec<ListOffsetsPartitionResponse>,
 }
 
@@ -309,10 +326,15 @@ impl ListOffsetsTopicResponse {
 /// An element of [`ListOffsetsTopicResponse::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOffsetsPartitionResponse {
+    /// The partition's index.
     pub partition_index: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// Milliseconds since 1970 of the record found; −1 where there is none or it is an end.
     pub timestamp: i64,
+    /// The offset found; −1 where no record is that young.
     pub offset: i64,
+    /// The leader epoch of the offset found; −1 where it is not known.
     pub leader_epoch: i32,
 }
 

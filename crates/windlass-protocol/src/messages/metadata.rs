@@ -23,6 +23,7 @@ const fn layout(version: i16) -> Layout {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MetadataRequestBefore1 {
+    /// The topics asked about; an empty list asks for all.
     pub(crate) topics: Vec<MetadataRequestTopic>,
 }
 
@@ -54,11 +55,17 @@ impl MetadataRequestBefore1 {
     }
 }
 
+/// Asks for the brokers, and for topics with their partitions and leaders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataRequest {
+    /// The topics asked about; null asks for all, an empty list for none. The codec writes
+    /// version 0, where an empty list means all.
     pub topics: Option<Vec<MetadataRequestTopic>>,
+    /// Whether the broker may create topics that are missing, where it is configured to.
     pub allow_auto_topic_creation: bool,
+    /// Whether to say what the principal may do to the cluster.
     pub include_cluster_authorized_operations: bool,
+    /// Whether to say what the principal may do to each topic.
     pub include_topic_authorized_operations: bool,
 }
 
@@ -176,12 +183,21 @@ impl MetadataRequest {
 /// The answer to [`MetadataRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The brokers that are up.
     pub brokers: Vec<MetadataResponseBroker>,
+    /// The cluster's id.
     pub cluster_id: Option<String>,
+    /// The broker to send administrative requests to; −1 where none is known.
     pub controller_id: i32,
+    /// What is known of the topics asked about.
     pub topics: Vec<MetadataResponseTopic>,
+    /// What the principal may do to the cluster, one bit an operation; `i32::MIN` where nobody
+    /// asked.
     pub cluster_authorized_operations: i32,
+    /// The error of the whole request; `REBOOTSTRAP_REQUIRED` for one.
     pub error_code: ErrorCode,
 }
 
@@ -312,10 +328,12 @@ impl MetadataResponse {
     }
 }
 
-/// An element of `topics` in old versions.
+/// A topic asked about, by name or by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataRequestTopic {
+    /// The topic's id; zero where it is asked for by name.
     pub topic_id: TopicId,
+    /// The topic's name; null where it is asked for by id.
     pub name: Option<String>,
 }
 
@@ -369,9 +387,13 @@ impl MetadataRequestTopic {
 /// An element of [`MetadataResponse::brokers`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetadataResponseBroker {
+    /// The broker's id.
     pub node_id: i32,
+    /// The host to connect to.
     pub host: String,
+    /// The port to connect to.
     pub port: i32,
+    /// Where the broker is; null where it was not told.
     pub rack: Option<String>,
 }
 
@@ -410,11 +432,18 @@ impl MetadataResponseBroker {
 /// An element of [`MetadataResponse::topics`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataResponseTopic {
+    /// Why the topic cannot be described.
     pub error_code: ErrorCode,
+    /// The topic's name; null where it was asked for by an id that is not known.
     pub name: Option<String>,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// Whether the topic is one of Kafka's own.
     pub is_internal: bool,
+    /// The topic's partitions, in no particular order.
     pub partitions: Vec<MetadataResponsePartition>,
+    /// What the principal may do to the topic, one bit an operation; `i32::MIN` where nobody
+    /// asked.
     pub topic_authorized_operations: i32,
 }
 
@@ -502,12 +531,19 @@ impl MetadataResponseTopic {
 /// An element of [`MetadataResponseTopic::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataResponsePartition {
+    /// What is wrong with the partition, a missing leader for one.
     pub error_code: ErrorCode,
+    /// The partition's index.
     pub partition_index: i32,
+    /// The broker that leads the partition; −1 where none does.
     pub leader_id: i32,
+    /// How many leaders the partition has had; −1 where it is not known.
     pub leader_epoch: i32,
+    /// The brokers that hold the partition.
     pub replica_nodes: Vec<i32>,
+    /// Those of them that are in sync with the leader.
     pub isr_nodes: Vec<i32>,
+    /// Those of them that are down.
     pub offline_replicas: Vec<i32>,
 }
 

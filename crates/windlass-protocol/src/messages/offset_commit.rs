@@ -20,13 +20,21 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(8, version)
 }
 
+/// Stores how far a group has come in its partitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetCommitRequest {
+    /// The group's id.
     pub group_id: String,
+    /// The member's generation or, in the `consumer` protocol, its epoch; −1 for a commit
+    /// from outside the group.
     pub generation_id_or_member_epoch: i32,
+    /// The member's id; empty for a commit from outside the group.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// Milliseconds to keep the offsets; −1 leaves it to the broker.
     pub retention_time_ms: i64,
+    /// What to store, by topic.
     pub topics: Vec<OffsetCommitRequestTopic>,
 }
 
@@ -132,7 +140,10 @@ impl OffsetCommitRequest {
 /// The answer to [`OffsetCommitRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetCommitResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What became of each topic's offsets.
     pub topics: Vec<OffsetCommitResponseTopic>,
 }
 
@@ -210,8 +221,11 @@ impl OffsetCommitResponse {
 /// An element of [`OffsetCommitRequest::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetCommitRequestTopic {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions, one by one.
     pub partitions: Vec<OffsetCommitRequestPartition>,
 }
 
@@ -260,9 +274,13 @@ impl OffsetCommitRequestTopic {
 /// An element of [`OffsetCommitRequestTopic::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetCommitRequestPartition {
+    /// The partition's index.
     pub partition_index: i32,
+    /// The next offset to read.
     pub committed_offset: i64,
+    /// The leader epoch of the last record read; −1 where it is not known.
     pub committed_leader_epoch: i32,
+    /// A text of the member's own, kept beside the offset.
     pub committed_metadata: Option<String>,
 }
 
@@ -315,8 +333,11 @@ impl OffsetCommitRequestPartition {
 /// An element of [`OffsetCommitResponse::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetCommitResponseTopic {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions, one by one.
     pub partitions: Vec<OffsetCommitResponsePartition>,
 }
 
@@ -365,7 +386,9 @@ impl OffsetCommitResponseTopic {
 /// An element of [`OffsetCommitResponseTopic::partitions`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetCommitResponsePartition {
+    /// The partition's index.
     pub partition_index: i32,
+    /// Why the partition's offset was not stored.
     pub error_code: ErrorCode,
 }
 

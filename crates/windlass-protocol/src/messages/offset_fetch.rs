@@ -23,8 +23,12 @@ const fn layout(version: i16) -> Layout {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OffsetFetchRequestBefore8 {
+    /// The group's id.
     pub(crate) group_id: String,
+    /// The partitions asked about; null asks for all that the group committed.
     pub(crate) topics: Option<Vec<OffsetFetchRequestTopic>>,
+    /// Whether to wait for transactions that hold back an offset: the partition then answers
+    /// `UNSTABLE_OFFSET_COMMIT`.
     pub(crate) require_stable: bool,
 }
 
@@ -101,9 +105,13 @@ impl OffsetFetchRequestBefore8 {
     }
 }
 
+/// Asks how far groups have come in their partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetFetchRequest {
+    /// The groups asked about; exactly one where the version is below 8.
     pub groups: Vec<OffsetFetchRequestGroup>,
+    /// Whether to wait for transactions that hold back an offset: the partition then answers
+    /// `UNSTABLE_OFFSET_COMMIT`.
     pub require_stable: bool,
 }
 
@@ -185,8 +193,12 @@ impl OffsetFetchRequest {
 /// The form of the message in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OffsetFetchResponseBefore8 {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub(crate) throttle_time_ms: i32,
+    /// The partitions, by topic.
     pub(crate) topics: Vec<OffsetFetchResponseTopic>,
+    /// The error of the whole group.
     pub(crate) error_code: ErrorCode,
 }
 
@@ -236,7 +248,10 @@ impl OffsetFetchResponseBefore8 {
 /// The answer to [`OffsetFetchRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetFetchResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// What is stored for each group.
     pub groups: Vec<OffsetFetchResponseGroup>,
 }
 
@@ -323,7 +338,9 @@ impl OffsetFetchResponse {
 /// An element of `topics` in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OffsetFetchRequestTopic {
+    /// The topic's name.
     pub(crate) name: String,
+    /// The partitions' indexes.
     pub(crate) partition_indexes: Vec<i32>,
 }
 
@@ -358,9 +375,13 @@ impl OffsetFetchRequestTopic {
 /// An element of [`OffsetFetchRequest::groups`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetFetchRequestGroup {
+    /// The group's id.
     pub group_id: String,
+    /// The member that asks; null from outside the group.
     pub member_id: Option<String>,
+    /// The member's epoch in the `consumer` protocol; −1 otherwise.
     pub member_epoch: i32,
+    /// The partitions asked about; null asks for all that the group committed.
     pub topics: Option<Vec<OffsetFetchRequestTopics>>,
 }
 
@@ -425,8 +446,11 @@ impl OffsetFetchRequestGroup {
 /// An element of [`OffsetFetchRequestGroup::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetFetchRequestTopics {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions' indexes.
     pub partition_indexes: Vec<i32>,
 }
 
@@ -471,7 +495,9 @@ impl OffsetFetchRequestTopics {
 /// An element of `topics` in old versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OffsetFetchResponseTopic {
+    /// The topic's name.
     pub(crate) name: String,
+    /// The partitions, one by one.
     pub(crate) partitions: Vec<OffsetFetchResponsePartition>,
 }
 
@@ -510,10 +536,15 @@ impl OffsetFetchResponseTopic {
 /// An element of `partitions` in old versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OffsetFetchResponsePartition {
+    /// The partition's index.
     pub(crate) partition_index: i32,
+    /// The next offset to read; −1 where none is stored.
     pub(crate) committed_offset: i64,
+    /// The leader epoch that was committed with it; −1 where it is not known.
     pub(crate) committed_leader_epoch: i32,
+    /// The text that was committed with it.
     pub(crate) metadata: Option<String>,
+    /// The error, or `NONE`.
     pub(crate) error_code: ErrorCode,
 }
 
@@ -569,8 +600,11 @@ impl OffsetFetchResponsePartition {
 /// An element of [`OffsetFetchResponse::groups`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetFetchResponseGroup {
+    /// The group's id; empty where the version is below 8, which does not repeat it.
     pub group_id: String,
+    /// What is stored, by topic.
     pub topics: Vec<OffsetFetchResponseTopics>,
+    /// The error of the whole group.
     pub error_code: ErrorCode,
 }
 
@@ -612,8 +646,11 @@ impl OffsetFetchResponseGroup {
 /// An element of [`OffsetFetchResponseGroup::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetFetchResponseTopics {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// The partitions, one by one.
     pub partitions: Vec<OffsetFetchResponsePartitions>,
 }
 
@@ -662,10 +699,15 @@ impl OffsetFetchResponseTopics {
 /// An element of [`OffsetFetchResponseTopics::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetFetchResponsePartitions {
+    /// The partition's index.
     pub partition_index: i32,
+    /// The next offset to read; −1 where none is stored.
     pub committed_offset: i64,
+    /// The leader epoch that was committed with it; −1 where it is not known.
     pub committed_leader_epoch: i32,
+    /// The text that was committed with it.
     pub metadata: Option<String>,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
 }
 

@@ -19,9 +19,12 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(4, version)
 }
 
+/// Asks where a leader epoch ended, to find out whether a log was truncated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetForLeaderEpochRequest {
+    /// The broker that asks; −1 for a consumer. The default, −2, is Kafka's own.
     pub replica_id: i32,
+    /// The partitions asked about, by topic.
     pub topics: Vec<OffsetForLeaderTopic>,
 }
 
@@ -106,7 +109,10 @@ impl OffsetForLeaderEpochRequest {
 /// The answer to [`OffsetForLeaderEpochRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetForLeaderEpochResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The answers, by topic.
     pub topics: Vec<OffsetForLeaderTopicResult>,
 }
 
@@ -183,7 +189,9 @@ impl OffsetForLeaderEpochResponse {
 /// An element of [`OffsetForLeaderEpochRequest::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetForLeaderTopic {
+    /// The topic's name.
     pub topic: String,
+    /// The partitions, one by one.
     pub partitions: Vec<OffsetForLeaderPartition>,
 }
 
@@ -222,8 +230,12 @@ impl OffsetForLeaderTopic {
 /// An element of [`OffsetForLeaderTopic::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetForLeaderPartition {
+    /// The partition's index.
     pub partition: i32,
+    /// The leader epoch the client knows of, which the broker compares with its own; −1 where
+    /// it knows none.
     pub current_leader_epoch: i32,
+    /// The leader epoch whose end is asked for.
     pub leader_epoch: i32,
 }
 
@@ -266,7 +278,9 @@ impl OffsetForLeaderPartition {
 /// An element of [`OffsetForLeaderEpochResponse::topics`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetForLeaderTopicResult {
+    /// The topic's name.
     pub topic: String,
+    /// The partitions, one by one.
     pub partitions: Vec<EpochEndOffset>,
 }
 
@@ -303,9 +317,13 @@ impl OffsetForLeaderTopicResult {
 /// An element of [`OffsetForLeaderTopicResult::partitions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpochEndOffset {
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The partition's index.
     pub partition: i32,
+    /// The newest leader epoch not after the one asked for; −1 where there is none.
     pub leader_epoch: i32,
+    /// The first offset after it; −1 where there is none.
     pub end_offset: i64,
 }
 

@@ -20,11 +20,17 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(9, version)
 }
 
+/// Appends record batches to partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProduceRequest {
+    /// The producer's transactional id; null outside of transactions.
     pub transactional_id: Option<String>,
+    /// Whose acknowledgement to wait for: 0 nobody's, 1 the leader's, −1 that of all in-sync
+    /// replicas.
     pub acks: i16,
+    /// Milliseconds to wait for those acknowledgements.
     pub timeout_ms: i32,
+    /// What to append, by topic.
     pub topic_data: Vec<TopicProduceData>,
 }
 
@@ -91,8 +97,12 @@ impl ProduceRequest {
 /// The answer to [`ProduceRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProduceResponse {
+    /// What became of it, by topic.
     pub responses: Vec<TopicProduceResponse>,
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// Where the leaders named above are to be found (KIP-951).
     pub node_endpoints: Vec<NodeEndpoint>,
 }
 
@@ -184,8 +194,11 @@ impl ProduceResponse {
 /// An element of [`ProduceRequest::topic_data`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicProduceData {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// What to append, by partition.
     pub partition_data: Vec<PartitionProduceData>,
 }
 
@@ -234,7 +247,9 @@ impl TopicProduceData {
 /// An element of [`TopicProduceData::partition_data`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionProduceData {
+    /// The partition's index.
     pub index: i32,
+    /// The record batch.
     pub records: Option<Bytes>,
 }
 
@@ -274,8 +289,11 @@ impl PartitionProduceData {
 /// An element of [`ProduceResponse::responses`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicProduceResponse {
+    /// The topic's name.
     pub name: String,
+    /// The topic's id.
     pub topic_id: TopicId,
+    /// What became of it, by partition.
     pub partition_responses: Vec<PartitionProduceResponse>,
 }
 
@@ -327,13 +345,22 @@ impl TopicProduceResponse {
 /// An element of [`TopicProduceResponse::partition_responses`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionProduceResponse {
+    /// The partition's index.
     pub index: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The offset of the first record appended; −1 after an error.
     pub base_offset: i64,
+    /// Milliseconds since 1970 that the broker stamped the records with; −1 where they keep
+    /// their own.
     pub log_append_time_ms: i64,
+    /// The first offset there is; −1 where it is not known.
     pub log_start_offset: i64,
+    /// The records for which the whole batch was refused.
     pub record_errors: Vec<BatchIndexAndErrorMessage>,
+    /// What is wrong with the batch.
     pub error_message: Option<String>,
+    /// The leader, for a client that asked another broker (KIP-951).
     pub current_leader: LeaderIdAndEpoch,
 }
 
@@ -435,7 +462,9 @@ impl PartitionProduceResponse {
 /// An element of [`PartitionProduceResponse::record_errors`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchIndexAndErrorMessage {
+    /// The record's place in the batch, from 0.
     pub batch_index: i32,
+    /// What is wrong with the record.
     pub batch_index_error_message: Option<String>,
 }
 
@@ -467,7 +496,9 @@ impl BatchIndexAndErrorMessage {
 /// The value of [`PartitionProduceResponse::current_leader`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaderIdAndEpoch {
+    /// The broker that leads; −1 where none is named.
     pub leader_id: i32,
+    /// Its leader epoch; −1 where none is named.
     pub leader_epoch: i32,
 }
 
@@ -506,9 +537,13 @@ impl LeaderIdAndEpoch {
 /// An element of [`ProduceResponse::node_endpoints`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeEndpoint {
+    /// The broker's id.
     pub node_id: i32,
+    /// The host to connect to.
     pub host: String,
+    /// The port to connect to.
     pub port: i32,
+    /// Where the broker is; null where it was not told.
     pub rack: Option<String>,
 }
 

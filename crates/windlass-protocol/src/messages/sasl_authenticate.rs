@@ -19,8 +19,10 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(2, version)
 }
 
+/// Carries one step of a SASL exchange.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SaslAuthenticateRequest {
+    /// What the mechanism has to say; it may hold a password.
     pub auth_bytes: Bytes,
 }
 
@@ -93,9 +95,13 @@ impl SaslAuthenticateRequest {
 /// The answer to [`SaslAuthenticateRequest`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct SaslAuthenticateResponse {
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The error in words; null where there is none.
     pub error_message: Option<String>,
+    /// What the mechanism answers.
     pub auth_bytes: Bytes,
+    /// Milliseconds until the connection has to authenticate again; 0 for never.
     pub session_lifetime_ms: i64,
 }
 

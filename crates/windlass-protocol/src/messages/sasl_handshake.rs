@@ -19,8 +19,10 @@ const fn layout(_version: i16) -> Layout {
     Layout::Plain
 }
 
+/// Chooses the SASL mechanism of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SaslHandshakeRequest {
+    /// The mechanism's name.
     pub mechanism: String,
 }
 
@@ -77,7 +79,9 @@ impl SaslHandshakeRequest {
 /// The answer to [`SaslHandshakeRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SaslHandshakeResponse {
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The mechanisms the broker offers.
     pub mechanisms: Vec<String>,
 }
 

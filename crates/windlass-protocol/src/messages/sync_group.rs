@@ -19,14 +19,23 @@ const fn layout(version: i16) -> Layout {
     Layout::flexible_from(4, version)
 }
 
+/// Brings the leader's assignment to the coordinator, and each member its part of it
+/// (classic protocol).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncGroupRequest {
+    /// The group's id.
     pub group_id: String,
+    /// The generation the member is in.
     pub generation_id: i32,
+    /// The member's id.
     pub member_id: String,
+    /// The id of a static member; null for a dynamic one.
     pub group_instance_id: Option<String>,
+    /// The sort of group the member believes to be in; the coordinator compares.
     pub protocol_type: Option<String>,
+    /// The assignor the member believes to be chosen; the coordinator compares.
     pub protocol_name: Option<String>,
+    /// What each member gets; empty from all but the leader.
     pub assignments: Vec<SyncGroupRequestAssignment>,
 }
 
@@ -127,10 +136,16 @@ impl SyncGroupRequest {
 /// The answer to [`SyncGroupRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncGroupResponse {
+    /// Milliseconds by which the broker delayed the answer, or wants the next request delayed;
+    /// 0 where no quota is exceeded.
     pub throttle_time_ms: i32,
+    /// The error, or `NONE`.
     pub error_code: ErrorCode,
+    /// The sort of group.
     pub protocol_type: Option<String>,
+    /// The assignor chosen.
     pub protocol_name: Option<String>,
+    /// What the member gets; for consumers, its partitions.
     pub assignment: Bytes,
 }
 
@@ -218,7 +233,9 @@ impl SyncGroupResponse {
 /// An element of [`SyncGroupRequest::assignments`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncGroupRequestAssignment {
+    /// The member.
     pub member_id: String,
+    /// What it gets.
     pub assignment: Bytes,
 }
 
