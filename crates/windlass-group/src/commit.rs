@@ -1,0 +1,357 @@
+//! Offsets on their way to the group: in order, one request at a time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use windlass_machine::{Backoff, RequestFailure, RequestId};
+use windlass_model::{OffsetAndMetadata, TopicPartition};
+use windlass_protocol::ErrorCode;
+use windlass_protocol::messages::OffsetCommitResponse;
+
+use crate::commit_verdict::{Claim, Findings, Present, Verdict, holds, judge};
+use crate::coordinator::{Coordinator, is_hopeless};
+use crate::event::CommitId;
+use crate::identity::Identity;
+use crate::intent::CommitMode;
+use crate::membership::CommitGate;
+use crate::outputs::{Outputs, Purpose, Sent};
+use crate::ownership::Ownership;
+use crate::timer::GroupTimer;
+use crate::{CommitError, GroupConfig, GroupEvent, commit_request};
+
+/// A commit that has not ended.
+#[derive(Debug)]
+struct Commit {
+    id: CommitId,
+    mode: CommitMode,
+    deadline: Instant,
+    offsets: BTreeMap<TopicPartition, (OffsetAndMetadata, Claim)>,
+    results: BTreeMap<TopicPartition, Result<(), CommitError>>,
+    waiting_for: String,
+}
+
+/// All commits that have not ended. One request is under way at a time, so that a retry of an
+/// earlier commit can never overtake a later one; whatever waits behind it goes out together.
+#[derive(Debug)]
+pub(crate) struct OffsetCommits {
+    queue: VecDeque<Commit>,
+    in_flight: Option<(RequestId, Vec<Commit>)>,
+    backoff: Backoff,
+    next_id: u64,
+}
+
+impl OffsetCommits {
+    pub(crate) fn new(config: &GroupConfig) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            in_flight: None,
+            backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
+            next_id: 0,
+        }
+    }
+
+    /// Whether every commit has ended.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+            && self
+                .in_flight
+                .as_ref()
+                .is_none_or(|(_, batch)| batch.is_empty())
+    }
+
+    /// Takes a commit on. `owned` says what the group has assigned, where the group assigns.
+    pub(crate) fn make(
+        &mut self,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+        mode: CommitMode,
+        owned: Option<&Ownership>,
+        latest: Instant,
+    ) -> CommitId {
+        self.next_id += 1;
+        let id = CommitId(self.next_id);
+        let deadline = match mode {
+            CommitMode::Sync { deadline } => deadline,
+            CommitMode::Async => latest,
+        };
+        let mut commit = Commit {
+            id,
+            mode,
+            deadline,
+            offsets: BTreeMap::new(),
+            results: BTreeMap::new(),
+            waiting_for: "the commits before it".to_owned(),
+        };
+        for (topic_partition, offset) in offsets {
+            let claim = match owned {
+                None => Some(Claim::Manual),
+                Some(ownership) => ownership.tenure(&topic_partition).map(Claim::Owned),
+            };
+            match claim {
+                Some(claim) => {
+                    commit.offsets.insert(topic_partition, (offset, claim));
+                }
+                None => {
+                    commit
+                        .results
+                        .insert(topic_partition, Err(CommitError::NotOwned));
+                }
+            }
+        }
+        self.queue.push_back(commit);
+        id
+    }
+
+    /// Ends what has ended, and sends what can be sent.
+    pub(crate) fn advance(
+        &mut self,
+        gate: &CommitGate,
+        present: &Present<'_>,
+        coordinator: &Coordinator,
+        out: &mut Outputs,
+        now: Instant,
+    ) {
+        for commit in &mut self.queue {
+            commit.drop_lost(present.ownership);
+        }
+        self.end_finished(out);
+        self.send(gate, present, coordinator, out, now);
+        self.arm_deadline(out);
+    }
+
+    fn send(
+        &mut self,
+        gate: &CommitGate,
+        present: &Present<'_>,
+        coordinator: &Coordinator,
+        out: &mut Outputs,
+        now: Instant,
+    ) {
+        if self.in_flight.is_some() || out.timers.deadline(GroupTimer::CommitRetry).is_some() {
+            return;
+        }
+        let Some(first) = self.queue.front_mut() else {
+            return;
+        };
+        let is_manual = first.is_manual();
+        let identity = match gate {
+            _ if is_manual => Identity::default(),
+            CommitGate::Open(identity) => identity.clone(),
+            CommitGate::Held => {
+                "the end of a rebalance".clone_into(&mut first.waiting_for);
+                return;
+            }
+            CommitGate::Closed => {
+                "a membership".clone_into(&mut first.waiting_for);
+                return;
+            }
+        };
+        let Some(address) = coordinator.address() else {
+            "the group's coordinator to be found".clone_into(&mut first.waiting_for);
+            return;
+        };
+        let mut batch = Vec::new();
+        while self
+            .queue
+            .front()
+            .is_some_and(|one| one.is_manual() == is_manual)
+        {
+            batch.extend(self.queue.pop_front());
+        }
+        let mut offsets = BTreeMap::new();
+        for commit in &mut batch {
+            "the coordinator's answer".clone_into(&mut commit.waiting_for);
+            offsets.extend(
+                commit
+                    .offsets
+                    .iter()
+                    .map(|(one, (offset, _))| (one, offset)),
+            );
+        }
+        let request = commit_request::write(present.config, &identity, is_manual, &offsets);
+        let deadline = now + present.config.request_timeout;
+        let id = out.send(Purpose::OffsetCommit, address, identity, request, deadline);
+        self.in_flight = Some((id, batch));
+    }
+
+    /// The answer to the request under way.
+    pub(crate) fn on_answer(
+        &mut self,
+        sent: &Sent,
+        answer: Result<OffsetCommitResponse, RequestFailure>,
+        present: &Present<'_>,
+        out: &mut Outputs,
+        now: Instant,
+    ) -> Findings {
+        let mut findings = Findings::default();
+        let Some((_, mut batch)) = self.in_flight.take_if(|(id, _)| *id == sent.id) else {
+            return findings;
+        };
+        let answer = answer.map(commit_request::read);
+        if sent.identity != *present.identity && batch.iter().any(|one| !one.is_manual()) {
+            out.counters.late_answers += 1;
+        }
+        for commit in &mut batch {
+            commit.settle(&answer, sent, present, &mut findings);
+        }
+        if batch.iter().any(|commit| !commit.offsets.is_empty()) {
+            let pause = self.backoff.next(&mut out.random);
+            out.timers.set(GroupTimer::CommitRetry, now + pause);
+        } else if answer.is_ok() {
+            self.backoff.reset();
+        }
+        for commit in batch.into_iter().rev() {
+            self.queue.push_front(commit);
+        }
+        findings
+    }
+
+    /// Some deadline has passed.
+    pub(crate) fn on_deadline(&mut self, now: Instant) {
+        let under_way = self.in_flight.iter_mut().flat_map(|(_, batch)| batch);
+        for commit in self.queue.iter_mut().chain(under_way) {
+            if commit.deadline <= now {
+                let waiting_for = format!("it waited for {}", commit.waiting_for);
+                commit.fail(&CommitError::TimedOut { waiting_for });
+            }
+        }
+    }
+
+    /// Nothing more will be stored.
+    pub(crate) fn fail_all(&mut self, error: &CommitError) {
+        let under_way = self.in_flight.iter_mut().flat_map(|(_, batch)| batch);
+        for commit in self.queue.iter_mut().chain(under_way) {
+            commit.fail(error);
+        }
+    }
+
+    /// Tells of the commits that have nothing left to wait for. The request of one that gave up
+    /// stays under way: what comes after must not overtake it.
+    fn end_finished(&mut self, out: &mut Outputs) {
+        if let Some((_, batch)) = &mut self.in_flight {
+            end_finished(batch, out);
+        }
+        let mut queue = Vec::from(std::mem::take(&mut self.queue));
+        end_finished(&mut queue, out);
+        self.queue = VecDeque::from(queue);
+    }
+
+    fn arm_deadline(&self, out: &mut Outputs) {
+        let under_way = self.in_flight.iter().flat_map(|(_, batch)| batch);
+        match self
+            .queue
+            .iter()
+            .chain(under_way)
+            .map(|one| one.deadline)
+            .min()
+        {
+            Some(deadline) => out.timers.set(GroupTimer::CommitDeadline, deadline),
+            None => out.timers.clear(GroupTimer::CommitDeadline),
+        }
+        if self.queue.is_empty() {
+            out.timers.clear(GroupTimer::CommitRetry);
+        }
+    }
+}
+
+impl Commit {
+    fn is_manual(&self) -> bool {
+        let mut claims = self.offsets.values().map(|(_, claim)| *claim);
+        claims.next() == Some(Claim::Manual)
+    }
+
+    fn end(&mut self, topic_partition: TopicPartition, result: Result<(), CommitError>) {
+        self.offsets.remove(&topic_partition);
+        self.results.insert(topic_partition, result);
+    }
+
+    fn fail(&mut self, error: &CommitError) {
+        for topic_partition in std::mem::take(&mut self.offsets).into_keys() {
+            self.results.insert(topic_partition, Err(error.clone()));
+        }
+    }
+
+    /// Gives up what was taken away since the commit was made.
+    fn drop_lost(&mut self, ownership: &Ownership) {
+        let lost: Vec<TopicPartition> = self
+            .offsets
+            .iter()
+            .filter(|(one, (_, claim))| !holds(*claim, one, ownership))
+            .map(|(one, _)| one.clone())
+            .collect();
+        for topic_partition in lost {
+            let reason = "it went while the commit waited".to_owned();
+            self.end(topic_partition, Err(CommitError::MembershipLost { reason }));
+        }
+    }
+
+    /// Decides what the answer means for each offset; what is to be tried again stays.
+    fn settle(
+        &mut self,
+        answer: &Result<BTreeMap<TopicPartition, ErrorCode>, RequestFailure>,
+        sent: &Sent,
+        present: &Present<'_>,
+        findings: &mut Findings,
+    ) {
+        let partitions: Vec<(TopicPartition, Claim)> = self
+            .offsets
+            .iter()
+            .map(|(one, (_, claim))| (one.clone(), *claim))
+            .collect();
+        for (topic_partition, claim) in partitions {
+            let verdict = match answer {
+                Ok(codes) => {
+                    let code = codes.get(&topic_partition).copied();
+                    let still_owned = holds(claim, &topic_partition, present.ownership);
+                    judge(code, claim, still_owned, sent, present, findings)
+                }
+                Err(failure) if is_hopeless(failure) => {
+                    Verdict::Fail(CommitError::Unanswered(failure.clone()))
+                }
+                Err(failure) => {
+                    let reason = format!("OffsetCommit was not answered: {failure}");
+                    findings.coordinator_lost = Some(reason);
+                    Verdict::Retry(CommitError::Unanswered(failure.clone()))
+                }
+            };
+            match (verdict, self.mode) {
+                (Verdict::Stored, _) => self.end(topic_partition, Ok(())),
+                (Verdict::Retry(error), CommitMode::Sync { .. }) => {
+                    self.waiting_for = format!("a better answer than this: {error}");
+                }
+                (Verdict::Retry(error), CommitMode::Async) | (Verdict::Fail(error), _) => {
+                    self.end(topic_partition, Err(error));
+                }
+            }
+        }
+    }
+}
+
+fn end_finished(commits: &mut Vec<Commit>, out: &mut Outputs) {
+    let (finished, waiting): (Vec<_>, Vec<_>) = std::mem::take(commits)
+        .into_iter()
+        .partition(|commit| commit.offsets.is_empty());
+    *commits = waiting;
+    for commit in finished {
+        let failed = commit
+            .results
+            .values()
+            .filter(|result| result.is_err())
+            .count();
+        let reason = match commit
+            .results
+            .values()
+            .find_map(|result| result.as_ref().err())
+        {
+            None => format!("{} offsets are stored", commit.results.len()),
+            Some(error) => format!(
+                "{failed} of {} offsets are not stored: {error}",
+                commit.results.len()
+            ),
+        };
+        out.emit(GroupEvent::CommitDone {
+            id: commit.id,
+            results: commit.results,
+            reason,
+        });
+    }
+}

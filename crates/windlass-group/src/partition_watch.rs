@@ -1,0 +1,120 @@
+//! What the leader watches after it has assigned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_model::TopicName;
+
+use crate::member::ClusterPicture;
+
+/// How many partitions each topic had when the group's assignment was made: when that changes, the
+/// leader calls for a rebalance. Racks are not watched: they vanish for a moment whenever a broker
+/// restarts, and every such moment would cost a rebalance.
+#[derive(Clone, Debug)]
+pub(crate) struct PartitionWatch {
+    /// 0 for a topic that was not there.
+    counts: BTreeMap<TopicName, usize>,
+    /// The pictures in which a topic was first missing. A broker that restarts may forget a topic
+    /// for a moment, so one picture without it proves nothing.
+    missing_since: BTreeMap<TopicName, u64>,
+}
+
+impl PartitionWatch {
+    pub(crate) fn new(topics: &BTreeSet<TopicName>, picture: &ClusterPicture) -> Self {
+        let counts = topics
+            .iter()
+            .map(|topic| (topic.clone(), picture.partition_count(topic)));
+        Self {
+            counts: counts.collect(),
+            missing_since: BTreeMap::new(),
+        }
+    }
+
+    /// What has changed, if anything has, in words.
+    pub(crate) fn change(&mut self, picture: &ClusterPicture) -> Option<String> {
+        for (topic, before) in &self.counts {
+            let now = picture.partition_count(topic);
+            if now == 0 && *before > 0 {
+                let since = *self
+                    .missing_since
+                    .entry(topic.clone())
+                    .or_insert(picture.version);
+                if picture.version > since {
+                    return Some(format!("topic `{topic}` is gone"));
+                }
+                continue;
+            }
+            self.missing_since.remove(topic);
+            if now != *before {
+                return Some(match before {
+                    0 => format!("topic `{topic}` appeared with {now} partitions"),
+                    _ => format!("partition count of `{topic}` went {before} → {now}"),
+                });
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use windlass_model::{Cluster, Partition, Topic};
+
+    fn show(picture: &mut ClusterPicture, count: usize) {
+        let mut cluster = Cluster::default();
+        if count > 0 {
+            let partitions = vec![Partition::default(); count];
+            let topic = Topic {
+                partitions,
+                ..Topic::default()
+            };
+            cluster.topics.insert("orders".into(), topic);
+        }
+        picture.install(&Arc::new(cluster));
+    }
+
+    fn watch(count: usize) -> (PartitionWatch, ClusterPicture) {
+        let mut picture = ClusterPicture::default();
+        show(&mut picture, count);
+        let topics = BTreeSet::from(["orders".into()]);
+        (PartitionWatch::new(&topics, &picture), picture)
+    }
+
+    #[test]
+    fn growth_is_told_in_numbers() {
+        let (mut watch, mut picture) = watch(6);
+        assert_eq!(watch.change(&picture), None);
+        show(&mut picture, 8);
+        let told = watch.change(&picture).unwrap();
+        assert_eq!(told, "partition count of `orders` went 6 → 8");
+    }
+
+    #[test]
+    fn a_topic_missing_once_is_not_gone_yet() {
+        let (mut watch, mut picture) = watch(6);
+        show(&mut picture, 0);
+        assert_eq!(watch.change(&picture), None);
+        assert_eq!(
+            watch.change(&picture),
+            None,
+            "the same picture says nothing new"
+        );
+        show(&mut picture, 6);
+        assert_eq!(watch.change(&picture), None);
+        show(&mut picture, 0);
+        assert_eq!(watch.change(&picture), None);
+        show(&mut picture, 0);
+        assert_eq!(watch.change(&picture).unwrap(), "topic `orders` is gone");
+    }
+
+    #[test]
+    fn a_topic_that_was_not_there_may_appear() {
+        let (mut watch, mut picture) = watch(0);
+        show(&mut picture, 0);
+        assert_eq!(watch.change(&picture), None);
+        show(&mut picture, 3);
+        let told = watch.change(&picture).unwrap();
+        assert_eq!(told, "topic `orders` appeared with 3 partitions");
+    }
+}

@@ -1,0 +1,78 @@
+//! A member with an assignment.
+
+use std::collections::BTreeSet;
+
+use windlass_model::TopicName;
+
+use crate::GroupState;
+use crate::member::list_topics;
+use crate::partition_watch::PartitionWatch;
+use crate::state::{PreparingRebalance, State};
+use crate::turn::Turn;
+
+/// Nothing to do but heartbeats, until somebody wants a rebalance.
+#[derive(Debug)]
+pub(crate) struct Stable {
+    watch: Option<PartitionWatch>,
+}
+
+impl Stable {
+    pub(crate) fn begin(watch: Option<PartitionWatch>, turn: &mut Turn<'_>) -> State {
+        let owned = turn.member.ownership.set().len();
+        let reason = format!("the assignment of {owned} partitions is in place");
+        turn.out.enter(GroupState::Stable, &reason);
+        turn.member.pacing.settle();
+        State::Stable(Self { watch })
+    }
+
+    pub(crate) fn advance(mut self, turn: &mut Turn<'_>) -> State {
+        let member = &mut *turn.member;
+        let wanted = member.rejoin.take();
+        let reason = wanted
+            .or_else(|| subscription_change(&member.joined_topics, &member.topics))
+            .or_else(|| self.watch.as_mut()?.change(&member.picture));
+        match reason {
+            Some(reason) => PreparingRebalance::begin(turn, &reason),
+            None => State::Stable(self),
+        }
+    }
+}
+
+/// How the subscription differs from the one the group knows, in words; `None` where it does not.
+fn subscription_change(
+    before: &BTreeSet<TopicName>,
+    after: &BTreeSet<TopicName>,
+) -> Option<String> {
+    if before == after {
+        return None;
+    }
+    let difference = |one: &BTreeSet<TopicName>, other: &BTreeSet<TopicName>| {
+        one.difference(other).cloned().collect::<BTreeSet<_>>()
+    };
+    let (added, removed) = (difference(after, before), difference(before, after));
+    let mut reason = "the subscription changed:".to_owned();
+    if !added.is_empty() {
+        reason.push_str(&format!(" {} added", list_topics(&added)));
+    }
+    if !removed.is_empty() {
+        let comma = if added.is_empty() { "" } else { "," };
+        reason.push_str(&format!("{comma} {} removed", list_topics(&removed)));
+    }
+    Some(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_subscription_is_told_by_topic() {
+        let set = |names: &[&str]| names.iter().map(|name| TopicName::new(name)).collect();
+        let told = |before: &[&str], after: &[&str]| subscription_change(&set(before), &set(after));
+        assert_eq!(told(&["a"], &["a"]), None);
+        let swapped = "the subscription changed: `b` added, `a` removed";
+        assert_eq!(told(&["a"], &["b"]).unwrap(), swapped);
+        let removed = "the subscription changed: `b` removed";
+        assert_eq!(told(&["a", "b"], &["a"]).unwrap(), removed);
+    }
+}
