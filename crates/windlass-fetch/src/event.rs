@@ -1,0 +1,130 @@
+//! What the machine tells the one who drives it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use windlass_model::{BrokerEndpoint, NodeId, TopicPartition};
+use windlass_protocol::ErrorCode;
+
+/// The name of one question for offsets; its [`FetchEvent::OffsetsListed`] carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListOffsetsId(pub u64);
+
+impl fmt::Display for ListOffsetsId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "offset question {}", self.0)
+    }
+}
+
+/// Something that happened. Every event says why, in words for a person.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum FetchEvent {
+    /// The picture of the cluster is missing something, or is wrong. Please refresh it.
+    MetadataNeeded {
+        /// Why.
+        reason: String,
+    },
+    /// A broker told where another one listens (KIP-951).
+    BrokerFound {
+        /// The broker.
+        node: NodeId,
+        /// Where it listens.
+        endpoint: BrokerEndpoint,
+    },
+    /// A position was moved without the application asking for it.
+    PositionReset {
+        /// Whose.
+        topic_partition: TopicPartition,
+        /// Where it was, if it was anywhere.
+        from: Option<i64>,
+        /// Where it is now.
+        to: i64,
+        /// Why.
+        reason: String,
+    },
+    /// A partition stands still, or may not be read.
+    PartitionFailed {
+        /// Which.
+        topic_partition: TopicPartition,
+        /// What is the matter.
+        error: FetchError,
+    },
+    /// There are records to take where there were none.
+    RecordsReady,
+    /// A question for offsets has ended.
+    OffsetsListed {
+        /// Which.
+        id: ListOffsetsId,
+        /// What was found for each partition; `None` where no record is that young.
+        results: BTreeMap<TopicPartition, Result<Option<FoundOffset>, LookupError>>,
+    },
+}
+
+/// An offset that was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundOffset {
+    /// The offset.
+    pub offset: i64,
+    /// The timestamp of its record, where the question was for one.
+    pub timestamp: Option<i64>,
+}
+
+/// Why a partition is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// There is no committed offset, and no rule where to begin. The partition waits for a seek.
+    #[error("there is no committed offset and no reset policy")]
+    NoOffset,
+    /// The position does not exist, and there is no rule where to go. The partition waits for a
+    /// seek.
+    #[error("offset {offset} is out of range and there is no reset policy")]
+    OffsetOutOfRange {
+        /// The position.
+        offset: i64,
+    },
+    /// What was read before the position has been replaced, and there is no rule where to go. The
+    /// partition waits for a seek.
+    #[error("the log was truncated below offset {offset}")]
+    LogTruncated {
+        /// The position.
+        offset: i64,
+        /// Where the log and what was read part, where known.
+        divergent_offset: Option<i64>,
+    },
+    /// A batch cannot be used. The partition waits for a seek beyond it.
+    #[error("the batch at offset {offset} is corrupt: {detail}")]
+    Corrupt {
+        /// Where it begins.
+        offset: i64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A broker refuses. The partition is tried again from time to time.
+    #[error("the broker answered {}", code.name())]
+    Refused {
+        /// What was asked for.
+        api: &'static str,
+        /// Kafka's error.
+        code: ErrorCode,
+    },
+}
+
+/// Why an offset could not be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// A broker refuses.
+    #[error("the broker answered ListOffsets with {}", code.name())]
+    Refused {
+        /// Kafka's error.
+        code: ErrorCode,
+    },
+    /// The deadline passed.
+    #[error("the offset was not told in time: {waiting_for}")]
+    TimedOut {
+        /// What it was waiting for.
+        waiting_for: String,
+    },
+}

@@ -1,0 +1,231 @@
+//! Has a new leader what was read from the old one (KIP-320)?
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use windlass_machine::{FailureKind, RequestFailure};
+use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
+use windlass_protocol::messages::offset_for_leader_epoch::{
+    EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
+
+use crate::machine::InFlight;
+use crate::partition::Stage;
+use crate::{FetchError, FetchEvent, FetchMachine, OffsetReset, Position};
+
+/// A question for the ends of epochs: the epoch each partition had when it was asked about.
+#[derive(Clone, Debug)]
+pub(crate) struct ValidationInFlight {
+    node: NodeId,
+    asked: BTreeMap<TopicPartition, u64>,
+}
+
+impl FetchMachine {
+    /// Asks every new leader whether it has what was read.
+    pub(crate) fn send_validations(&mut self, now: Instant) {
+        let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
+        for (topic_partition, state) in &self.partitions {
+            let waiting =
+                matches!(state.stage, Stage::Validating { asked: false }) && !state.waits(now);
+            if let Some(leader) = state
+                .leader
+                .filter(|leader| waiting && !self.rests(*leader, now))
+            {
+                by_leader
+                    .entry(leader)
+                    .or_default()
+                    .push(topic_partition.clone());
+            }
+        }
+        for (node, partitions) in by_leader {
+            let mut asked = BTreeMap::new();
+            let mut topics: Vec<OffsetForLeaderTopic> = Vec::new();
+            for topic_partition in partitions {
+                let Some(state) = self.partitions.get_mut(&topic_partition) else {
+                    continue;
+                };
+                state.stage = Stage::Validating { asked: true };
+                let question = OffsetForLeaderPartition {
+                    partition: topic_partition.partition,
+                    current_leader_epoch: LeaderEpoch::to_wire(state.leader_epoch),
+                    leader_epoch: LeaderEpoch::to_wire(state.queue.next_fetch().leader_epoch),
+                };
+                match topics.last_mut() {
+                    Some(topic) if topic.topic == topic_partition.topic.as_str() => {
+                        topic.partitions.push(question)
+                    }
+                    _ => topics.push(OffsetForLeaderTopic {
+                        topic: topic_partition.topic.as_str().to_owned(),
+                        partitions: vec![question],
+                    }),
+                }
+                asked.insert(topic_partition, state.epoch);
+            }
+            let request = OffsetForLeaderEpochRequest {
+                replica_id: -1,
+                topics,
+            };
+            let deadline = now + self.config.request_timeout;
+            self.ask(
+                node,
+                request.into(),
+                None,
+                deadline,
+                InFlight::Validation(ValidationInFlight { node, asked }),
+            );
+        }
+    }
+
+    pub(crate) fn on_validation_response(
+        &mut self,
+        mut validation: ValidationInFlight,
+        response: OffsetForLeaderEpochResponse,
+        now: Instant,
+    ) {
+        self.resting.remove(&validation.node);
+        for topic in response.topics {
+            for answer in topic.partitions {
+                let topic_partition = TopicPartition::new(topic.topic.as_str(), answer.partition);
+                if let Some(epoch) = validation.asked.remove(&topic_partition) {
+                    self.on_validation_answer(&topic_partition, epoch, &answer, now);
+                }
+            }
+        }
+        self.validate_again(&validation, now);
+    }
+
+    fn on_validation_answer(
+        &mut self,
+        topic_partition: &TopicPartition,
+        epoch: u64,
+        answer: &EpochEndOffset,
+        now: Instant,
+    ) {
+        let Some(state) = self
+            .partitions
+            .get_mut(topic_partition)
+            .filter(|state| state.epoch == epoch)
+        else {
+            self.tally.late_answers += 1;
+            return;
+        };
+        if answer.error_code.is_error() {
+            state.stage = Stage::Validating { asked: false };
+            state.back_off(&mut self.random, now);
+            let code = answer.error_code;
+            if code.is_retriable() {
+                self.need_metadata(format!(
+                    "OffsetForLeaderEpoch of {topic_partition} was answered with {}",
+                    code.name()
+                ));
+            } else {
+                self.tell(
+                    topic_partition,
+                    FetchError::Refused {
+                        api: "OffsetForLeaderEpoch",
+                        code,
+                    },
+                );
+            }
+            return;
+        }
+        state.settle_down();
+        state.stage = Stage::Fetching;
+        if answer.end_offset < 0 || answer.leader_epoch < 0 {
+            // The leader knows nothing of the epoch that was read.
+            let offset = state.queue.position().offset;
+            let reason = "the new leader does not know what was read".to_owned();
+            self.lose_position(
+                topic_partition,
+                reason,
+                FetchError::LogTruncated {
+                    offset,
+                    divergent_offset: None,
+                },
+            );
+        } else if answer.end_offset < state.queue.next_fetch().offset {
+            self.on_truncation(topic_partition, answer);
+        }
+    }
+
+    /// The log ends before what was fetched.
+    fn on_truncation(&mut self, topic_partition: &TopicPartition, answer: &EpochEndOffset) {
+        let fresh = self.next_epoch();
+        let Some(state) = self.partitions.get_mut(topic_partition) else {
+            return;
+        };
+        let before = state.queue.bytes();
+        state.epoch = fresh;
+        state.queue.truncate(answer.end_offset);
+        self.budget.released(before - state.queue.bytes());
+        if state.queue.is_empty() {
+            self.loaded.remove(topic_partition);
+        }
+        let offset = state.queue.position().offset;
+        if answer.end_offset >= offset {
+            return;
+        }
+        if self.config.offset_reset == OffsetReset::None {
+            let divergent_offset = Some(answer.end_offset);
+            self.fail(
+                topic_partition,
+                FetchError::LogTruncated {
+                    offset,
+                    divergent_offset,
+                },
+            );
+            return;
+        }
+        let leader_epoch = LeaderEpoch::from_wire(answer.leader_epoch);
+        state.stand_at(
+            Position {
+                offset: answer.end_offset,
+                leader_epoch,
+            },
+            fresh,
+        );
+        self.events.push_back(FetchEvent::PositionReset {
+            topic_partition: topic_partition.clone(),
+            from: Some(offset),
+            to: answer.end_offset,
+            reason: "the log was truncated: what was read behind it is gone".to_owned(),
+        });
+    }
+
+    pub(crate) fn validation_failed(
+        &mut self,
+        validation: &ValidationInFlight,
+        failure: &RequestFailure,
+        now: Instant,
+    ) {
+        if failure.kind == FailureKind::UnsupportedVersion {
+            // Brokers before Kafka 2.3 cannot be asked by clients.
+            for (topic_partition, epoch) in &validation.asked {
+                if let Some(state) = self
+                    .partitions
+                    .get_mut(topic_partition)
+                    .filter(|state| state.epoch == *epoch)
+                {
+                    state.stage = Stage::Fetching;
+                }
+            }
+            return;
+        }
+        self.rest(validation.node, failure, now);
+        self.validate_again(validation, now);
+    }
+
+    fn validate_again(&mut self, validation: &ValidationInFlight, now: Instant) {
+        for (topic_partition, epoch) in &validation.asked {
+            if let Some(state) = self
+                .partitions
+                .get_mut(topic_partition)
+                .filter(|state| state.epoch == *epoch)
+            {
+                state.stage = Stage::Validating { asked: false };
+                state.back_off(&mut self.random, now);
+            }
+        }
+    }
+}
