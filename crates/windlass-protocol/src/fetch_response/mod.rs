@@ -12,8 +12,8 @@ mod tag;
 #[cfg(test)]
 mod tests;
 
-pub use part::{
-    AbortedTransaction, EpochEndOffset, FetchPart, FetchedPartition, LeaderIdAndEpoch,
-    NodeEndpoint, PartitionEnd, SnapshotId,
+pub use crate::messages::fetch::{
+    AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, SnapshotId,
 };
+pub use part::{FetchPart, FetchedPartition, PartitionEnd};
 pub use reader::{FetchReaderOptions, FetchResponseReader, ReadProgress};

@@ -1,8 +1,11 @@
 //! The parts of a Fetch response, in the order in which they arrive.
 
-use windlass_model::{BrokerEndpoint, NodeId, TopicId, TopicName};
+use windlass_model::{TopicId, TopicName};
 
 use crate::ErrorCode;
+use crate::messages::fetch::{
+    AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, SnapshotId,
+};
 use crate::records::{BatchError, RecordBatch};
 
 /// One part of a Fetch response.
@@ -68,17 +71,8 @@ pub struct FetchedPartition {
     pub preferred_read_replica: i32,
 }
 
-/// An aborted transaction that reaches into the returned records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AbortedTransaction {
-    /// The producer whose transaction it was.
-    pub producer_id: i64,
-    /// Where its records begin.
-    pub first_offset: i64,
-}
-
 /// What a Fetch response says of a partition after its records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartitionEnd {
     /// Where the log of the consumer and that of the leader part (KIP-320).
     pub diverging_epoch: Option<EpochEndOffset>,
@@ -90,40 +84,4 @@ pub struct PartitionEnd {
     /// cut the last batch anywhere. Without a single batch before them, the batch at the fetched
     /// offset is larger than the fetch allowed.
     pub dropped_tail: usize,
-}
-
-/// The largest epoch before the point of divergence, and its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EpochEndOffset {
-    /// The epoch, −1 for none.
-    pub epoch: i32,
-    /// One beyond the last offset of that epoch, −1 for none.
-    pub end_offset: i64,
-}
-
-/// The leader of a partition, as the broker that was asked knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaderIdAndEpoch {
-    /// The node, −1 if not known.
-    pub leader_id: i32,
-    /// The epoch of its leadership, −1 if not known.
-    pub leader_epoch: i32,
-}
-
-/// The end of a snapshot of the metadata log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SnapshotId {
-    /// One beyond the last offset in the snapshot.
-    pub end_offset: i64,
-    /// The epoch of that last offset.
-    pub epoch: i32,
-}
-
-/// A broker and where it can be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeEndpoint {
-    /// The broker.
-    pub node_id: NodeId,
-    /// Where it listens.
-    pub endpoint: BrokerEndpoint,
 }

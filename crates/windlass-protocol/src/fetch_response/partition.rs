@@ -3,9 +3,10 @@
 use bytes::{Bytes, BytesMut};
 
 use super::front::Stop;
-use super::part::{AbortedTransaction, FetchPart, FetchedPartition, PartitionEnd};
+use super::part::{FetchPart, FetchedPartition};
 use super::reader::{FetchResponseReader, State, Tagged};
 use crate::ErrorCode;
+use crate::messages::fetch::AbortedTransaction;
 use crate::records::{BatchError, BatchHeader, RecordBatch};
 
 /// Bytes of a batch up to and with its magic byte, in every format.
@@ -44,7 +45,6 @@ impl FetchResponseReader {
             .unwrap_or(0);
         let used = front.used();
         self.consume(buffer, used);
-        self.partition_end = PartitionEnd::default();
         self.state = State::AbortedTransactions(partition, aborted);
         Ok(())
     }
@@ -116,6 +116,9 @@ impl FetchResponseReader {
         if left < UP_TO_MAGIC {
             self.drop_tail(left);
             return Ok(());
+        }
+        if buffer.len() < BatchHeader::PREFIX {
+            return Err(Stop::Need(BatchHeader::PREFIX - buffer.len()));
         }
         let mut front = self.front(buffer);
         let base_offset = front.i64("records")?;

@@ -4,8 +4,9 @@ use bytes::{Buf, BytesMut};
 use windlass_model::{TopicId, TopicName};
 
 use super::front::{Front, Stop};
-use super::part::{FetchPart, FetchedPartition, NodeEndpoint, PartitionEnd};
+use super::part::{FetchPart, FetchedPartition, PartitionEnd};
 use super::tag::{PartitionTag, node_endpoints};
+use crate::messages::fetch::NodeEndpoint;
 use crate::{DecodeError, DecodeErrorKind, ErrorCode};
 
 /// How a Fetch response is read.
@@ -371,7 +372,9 @@ impl FetchResponseReader {
     pub(super) fn end_partition(&mut self, emit: &mut dyn FnMut(FetchPart)) {
         self.partitions.index += 1;
         self.state = State::Partition;
-        emit(FetchPart::PartitionEnd(self.partition_end));
+        emit(FetchPart::PartitionEnd(std::mem::take(
+            &mut self.partition_end,
+        )));
     }
 
     pub(super) fn end_topic(&mut self) {

@@ -1,10 +1,8 @@
 //! The tagged fields of a Fetch response.
 
-use windlass_model::{BrokerEndpoint, NodeId};
-
 use super::front::{Front, Stop};
-use super::part::{EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, SnapshotId};
 use crate::DecodeErrorKind;
+use crate::messages::fetch::{EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, SnapshotId};
 
 /// The smallest endpoint: node, empty host, port, null rack, no tags.
 const SMALLEST_ENDPOINT: usize = 11;
@@ -63,24 +61,19 @@ pub(super) fn node_endpoints(
     };
     let mut endpoints = Vec::new();
     for _ in 0..count {
-        let node_id = NodeId(inner.i32("node_id")?);
+        let node_id = inner.i32("node_id")?;
         let Some(host) = inner.text(true, "host")? else {
             return Err(inner.fault(DecodeErrorKind::UnexpectedNull, "host"));
         };
         let port = inner.i32("port")?;
         let rack = inner.text(true, "rack")?;
         inner.skip_tags(field)?;
-        // A port that no socket has cannot be connected to: the endpoint is as good as not there.
-        if let Ok(port) = u16::try_from(port) {
-            endpoints.push(NodeEndpoint {
-                node_id,
-                endpoint: BrokerEndpoint {
-                    host: host.to_owned(),
-                    port,
-                    rack: rack.map(str::to_owned),
-                },
-            });
-        }
+        endpoints.push(NodeEndpoint {
+            node_id,
+            host: host.to_owned(),
+            port,
+            rack: rack.map(str::to_owned),
+        });
     }
     inner.end_tag(0, field)?;
     Ok(endpoints)
