@@ -1,0 +1,614 @@
+//! The consumer, as the application holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use windlass_model::{OffsetAndMetadata, TopicName, TopicPartition};
+
+use crate::command::{Commands, Outcome, answer_of, offsets_of, partitions_of, position_of};
+use crate::core::{
+    CommitWhat, Intent, OffsetAndTimestamp, OffsetQuery, OperationId, Progress, Reply, SeekTo,
+};
+use crate::delivery::Delivery;
+use crate::{
+    ConsumerBuilder, ConsumerError, Deserializer, OffsetReset, OwnedRecord, RecordStream, Records,
+    TypedConsumer,
+};
+
+/// A member of a consumer group, or a reader of partitions chosen by hand. Mirrors Kafka's
+/// `KafkaConsumer`.
+///
+/// A background task keeps the membership alive and fetches ahead; this value asks it for records
+/// and tells it what to commit. Every call takes `&mut self` where order matters, so one consumer
+/// serves one task; start one consumer a task to share a topic.
+///
+/// # Cancellation
+///
+/// Dropping the future of any method loses no record and corrupts nothing. A `poll` or `recv` that
+/// is dropped leaves its records to the next call; any other call that is dropped is still carried
+/// out, and only its answer is lost.
+///
+/// # Dropping
+///
+/// Dropping the consumer never blocks: the background task leaves the group by itself. It commits
+/// only what the application came back from. [`Consumer::close`] does so at once and waits.
+#[derive(Debug)]
+pub struct Consumer {
+    commands: Commands,
+    attention: Arc<AtomicU64>,
+    max_poll_records: usize,
+    /// A poll whose answer has not been taken yet.
+    pending: Option<(OperationId, oneshot::Receiver<Outcome>)>,
+    /// Records that have arrived here and were not all given out.
+    delivery: Option<Delivery>,
+    /// The last poll whose records were all given out.
+    given: Option<OperationId>,
+    /// The last poll whose records the application has come back from.
+    finished: Option<OperationId>,
+}
+
+impl Consumer {
+    /// Begins a configuration.
+    #[must_use]
+    pub fn builder() -> ConsumerBuilder {
+        ConsumerBuilder::new()
+    }
+
+    pub(crate) const fn new(
+        commands: Commands,
+        attention: Arc<AtomicU64>,
+        max_poll_records: usize,
+    ) -> Self {
+        Self {
+            commands,
+            attention,
+            max_poll_records,
+            pending: None,
+            delivery: None,
+            given: None,
+            finished: None,
+        }
+    }
+
+    /// Waits up to `timeout` for records and hands out at most `max.poll.records` of them, grouped
+    /// by partition; none where none came in time.
+    ///
+    /// Calling it says that the application is done with what it was handed before: the auto-commit
+    /// may cover that, and partitions it came from may go to other members. It has to be called at
+    /// least every `max.poll.interval.ms`.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong in the background since the last call, one thing a call, and only when there
+    /// is no record to hand out. [`ConsumerError::advice`] says whether to go on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: records that were on their way are handed out by the next call.
+    pub async fn poll(&mut self, timeout: Duration) -> Result<Records, ConsumerError> {
+        self.refill(Some(timeout)).await?;
+        let Some(delivery) = self.delivery.take() else {
+            return Ok(Records::default());
+        };
+        self.given = Some(delivery.operation());
+        Ok(delivery.into_records())
+    }
+
+    /// Waits for the next record and hands it out as a value of its own.
+    ///
+    /// Calling it says that the application is done with the record before. Meant for convenience:
+    /// [`Consumer::poll`] is several times faster, since it copies nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::poll`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no record is lost.
+    pub async fn recv(&mut self) -> Result<OwnedRecord, ConsumerError> {
+        loop {
+            self.refill(None).await?;
+            if let Some(record) = self.next_delivered() {
+                return record;
+            }
+        }
+    }
+
+    /// The records as a stream that never ends by itself; each as [`Consumer::recv`] gives it.
+    pub const fn stream(&mut self) -> RecordStream<'_> {
+        RecordStream::new(self)
+    }
+
+    /// A view of this consumer that hands out values of type `T`.
+    pub const fn typed<T, D: Deserializer<T>>(
+        &mut self,
+        deserializer: D,
+    ) -> TypedConsumer<'_, T, D> {
+        TypedConsumer::new(self, deserializer)
+    }
+
+    /// Subscribes to these topics in place of the earlier ones: the group shares their partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NoGroup`] without `group.id`.
+    pub async fn subscribe<T: Into<TopicName>>(
+        &mut self,
+        topics: impl IntoIterator<Item = T>,
+    ) -> Result<(), ConsumerError> {
+        let topics = topics.into_iter().map(Into::into).collect();
+        self.call(Intent::Subscribe(topics)).await.map(drop)
+    }
+
+    /// Gives every partition back and leaves the group, without closing the consumer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::Closed`].
+    pub async fn unsubscribe(&mut self) -> Result<(), ConsumerError> {
+        self.call(Intent::Unsubscribe).await.map(drop)
+    }
+
+    /// Reads exactly these partitions from now on, without a group's assignment. With a `group.id`
+    /// offsets can still be committed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::Closed`].
+    pub async fn assign(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<(), ConsumerError> {
+        self.call(Intent::Assign(partitions.into_iter().collect()))
+            .await
+            .map(drop)
+    }
+
+    /// The partitions this consumer owns now.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::Closed`].
+    pub async fn assignment(&mut self) -> Result<BTreeSet<TopicPartition>, ConsumerError> {
+        partitions_of(self.call(Intent::Assignment).await)
+    }
+
+    /// Commits everything handed out so far, and waits until the group holds it. With `recv` and
+    /// streams that is up to and including the last record given. Mirrors `commitSync`.
+    ///
+    /// # Errors
+    ///
+    /// Retries what may pass until `default.api.timeout.ms`. [`ConsumerError::CommitRefused`] and
+    /// [`ConsumerError::RebalanceInProgress`] mean that the group moved on: keep polling.
+    ///
+    /// # Cancel safety
+    ///
+    /// The commit is sent by the first poll of the future; dropping it later loses the answer only.
+    pub async fn commit(&mut self) -> Result<(), ConsumerError> {
+        self.commit_what(CommitWhat::HandedOut).await
+    }
+
+    /// As [`Consumer::commit`], for these offsets, each the *next* one to read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::commit`]; also [`ConsumerError::NotAssigned`].
+    pub async fn commit_offsets<O: Into<OffsetAndMetadata>>(
+        &mut self,
+        offsets: impl IntoIterator<Item = (TopicPartition, O)>,
+    ) -> Result<(), ConsumerError> {
+        let offsets = offsets
+            .into_iter()
+            .map(|(partition, offset)| (partition, offset.into()))
+            .collect();
+        self.commit_what(CommitWhat::Offsets(offsets)).await
+    }
+
+    /// Sends a commit of everything handed out so far without waiting for the answer, which the
+    /// returned value holds for those who want it. It is never retried, so that an older commit
+    /// cannot overtake a newer one. Mirrors `commitAsync`.
+    pub fn commit_async(&mut self) -> PendingCommit {
+        let intent = Intent::Commit {
+            what: CommitWhat::HandedOut,
+            retry_until: None,
+        };
+        let (_, answer) =
+            self.commands
+                .send(intent, self.progress(), self.commands.default_timeout());
+        PendingCommit { answer }
+    }
+
+    /// The offsets the group has committed for these partitions; `None` where it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NoGroup`] without `group.id`; what the coordinator refused.
+    pub async fn committed(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndMetadata>>, ConsumerError> {
+        offsets_of(
+            self.call(Intent::Committed(partitions.into_iter().collect()))
+                .await,
+        )
+    }
+
+    /// The offset of the next record that will be handed out of the partition.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`]; [`ConsumerError::TimedOut`] while it is being looked up.
+    pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, ConsumerError> {
+        if let Some(position) = self
+            .delivery
+            .as_ref()
+            .and_then(|delivery| delivery.position(partition))
+        {
+            return Ok(position.offset);
+        }
+        position_of(self.call(Intent::Position(partition.clone())).await)
+    }
+
+    /// Makes `offset` the next one to be handed out of the partition.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn seek(
+        &mut self,
+        partition: &TopicPartition,
+        offset: impl Into<OffsetAndMetadata>,
+    ) -> Result<(), ConsumerError> {
+        self.seek_to(partition, SeekTo::Offset(offset.into())).await
+    }
+
+    /// Goes back to the oldest records of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn seek_to_beginning(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ConsumerError> {
+        self.seek_all(partitions, OffsetReset::Earliest).await
+    }
+
+    /// Goes on behind the newest records of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn seek_to_end(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ConsumerError> {
+        self.seek_all(partitions, OffsetReset::Latest).await
+    }
+
+    /// Hands out and fetches nothing of these partitions until they are resumed; what has been
+    /// fetched is kept. A partition that goes to another member comes back without its pause.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.call(Intent::Pause(partitions.iter().cloned().collect()))
+            .await?;
+        // What has come this far cannot go back into the buffer: it is handed out anew later.
+        for partition in partitions {
+            let position = self
+                .delivery
+                .as_ref()
+                .and_then(|delivery| delivery.position(partition));
+            if let Some(position) = position.cloned() {
+                self.seek_to(partition, SeekTo::Offset(position)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the pause of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.call(Intent::Resume(partitions.iter().cloned().collect()))
+            .await
+            .map(drop)
+    }
+
+    /// The offsets of the oldest records of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::TimedOut`]; what a broker refused.
+    pub async fn beginning_offsets(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
+        self.list(partitions, OffsetQuery::Beginning).await
+    }
+
+    /// The offsets behind the newest records of these partitions; under `read_committed`, behind the
+    /// newest that may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::TimedOut`]; what a broker refused.
+    pub async fn end_offsets(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
+        self.list(partitions, OffsetQuery::End).await
+    }
+
+    /// For each partition the first record whose timestamp is at least the given one (milliseconds
+    /// since the Unix epoch); `None` where no record is that young.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::TimedOut`]; what a broker refused.
+    pub async fn offsets_for_times(
+        &mut self,
+        timestamps: impl IntoIterator<Item = (TopicPartition, i64)>,
+    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
+        let queries = timestamps
+            .into_iter()
+            .map(|(partition, timestamp)| (partition, OffsetQuery::AtOrAfter(timestamp)))
+            .collect();
+        self.look_up(queries).await
+    }
+
+    /// Commits what is handed out (where auto-commit is on), tells the listener, leaves the group and
+    /// stops; all that within `timeout`, whatever the brokers do. A static member does not leave.
+    ///
+    /// # Errors
+    ///
+    /// None of the steps stops the others; what failed is in the log. [`ConsumerError::Closed`] when
+    /// the background task had ended already.
+    ///
+    /// # Cancel safety
+    ///
+    /// The consumer goes on closing in the background.
+    pub async fn close(mut self, timeout: Duration) -> Result<(), ConsumerError> {
+        self.come_back();
+        let progress = self.progress();
+        let (_, answer) = self.commands.send(Intent::Close, progress, timeout);
+        answer_of(answer).await.map(drop)
+    }
+
+    /// Gives out the next record if it is here already and may be given out.
+    pub(crate) fn next_delivered(&mut self) -> Option<Result<OwnedRecord, ConsumerError>> {
+        let attention = self.attention.load(Ordering::Acquire);
+        let delivery = self.delivery.as_mut()?;
+        if delivery.attention() == attention {
+            delivery.next_record()
+        } else {
+            None
+        }
+    }
+
+    /// Sees to it that there are records here which may be given out, or that the time is over.
+    async fn refill(&mut self, timeout: Option<Duration>) -> Result<(), ConsumerError> {
+        self.come_back();
+        self.recheck().await?;
+        if self
+            .delivery
+            .as_ref()
+            .is_some_and(|delivery| !delivery.is_finished())
+        {
+            return Ok(());
+        }
+        if let Some(delivery) = self.delivery.take() {
+            self.given = Some(delivery.operation());
+            self.come_back();
+        }
+        self.await_delivery(timeout).await?;
+        self.recheck().await
+    }
+
+    /// Asks the driver which records that are here may still be given out, if anything changed.
+    async fn recheck(&mut self) -> Result<(), ConsumerError> {
+        let now = self.attention.load(Ordering::Acquire);
+        if self
+            .delivery
+            .as_ref()
+            .is_none_or(|delivery| delivery.attention() == now)
+        {
+            return Ok(());
+        }
+        let assigned = partitions_of(self.commands.call(Intent::CheckIn, self.progress()).await)?;
+        if let Some(delivery) = &mut self.delivery {
+            delivery.keep_only(&assigned, now);
+        }
+        Ok(())
+    }
+
+    /// Asks for records and waits for them. A question whose future was dropped earlier is taken up
+    /// again first: its answer may hold records.
+    async fn await_delivery(&mut self, timeout: Option<Duration>) -> Result<(), ConsumerError> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            let taken_up = self.pending.is_some();
+            let (operation, receiver) = match &mut self.pending {
+                Some(pending) => pending,
+                None => {
+                    let intent = Intent::Poll {
+                        max_records: self.max_poll_records,
+                    };
+                    let progress = Progress {
+                        through: self.finished,
+                        partial: BTreeMap::new(),
+                    };
+                    let asked =
+                        self.commands
+                            .send(intent, progress, self.commands.default_timeout());
+                    self.pending.insert(asked)
+                }
+            };
+            let operation = *operation;
+            let waiting = Waiting {
+                commands: self.commands.clone(),
+                operation,
+                over: false,
+            };
+            let outcome = waiting.wait(receiver, deadline).await;
+            self.pending = None;
+            let Reply::Records { records, attention } = outcome? else {
+                return Err(ConsumerError::Closed);
+            };
+            if !records.is_empty() {
+                self.delivery = Some(Delivery::new(operation, attention, records));
+                return Ok(());
+            }
+            if !taken_up {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the application is done with when it comes back here: all it was given.
+    fn come_back(&mut self) {
+        self.finished = self.given;
+    }
+
+    /// How far the application is, the record it was given last included.
+    fn progress(&self) -> Progress {
+        Progress {
+            through: self.finished,
+            partial: self
+                .delivery
+                .as_ref()
+                .map(Delivery::progress)
+                .unwrap_or_default(),
+        }
+    }
+
+    async fn call(&self, intent: Intent) -> Outcome {
+        self.commands.call(intent, Progress::default()).await
+    }
+
+    async fn commit_what(&self, what: CommitWhat) -> Result<(), ConsumerError> {
+        let retry_until = Some((Instant::now() + self.commands.default_timeout()).into_std());
+        let intent = Intent::Commit { what, retry_until };
+        self.commands.call(intent, self.progress()).await.map(drop)
+    }
+
+    async fn list(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        query: OffsetQuery,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
+        let queries = partitions
+            .into_iter()
+            .map(|partition| (partition, query))
+            .collect();
+        let found = self.look_up(queries).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|(partition, offset)| Some((partition, offset?.offset)))
+            .collect())
+    }
+
+    async fn look_up(
+        &self,
+        queries: BTreeMap<TopicPartition, OffsetQuery>,
+    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
+        match self.call(Intent::ListOffsets(queries)).await? {
+            Reply::Listed(offsets) => Ok(offsets),
+            _ => Err(ConsumerError::Closed),
+        }
+    }
+
+    async fn seek_all(
+        &mut self,
+        partitions: &[TopicPartition],
+        reset: OffsetReset,
+    ) -> Result<(), ConsumerError> {
+        for partition in partitions {
+            self.seek_to(partition, SeekTo::Reset(reset)).await?;
+        }
+        Ok(())
+    }
+
+    async fn seek_to(
+        &mut self,
+        partition: &TopicPartition,
+        to: SeekTo,
+    ) -> Result<(), ConsumerError> {
+        self.call(Intent::Seek(partition.clone(), to)).await?;
+        if let Some(delivery) = &mut self.delivery {
+            delivery.drop_partition(partition);
+        }
+        Ok(())
+    }
+}
+
+/// A commit on its way. Dropping it abandons the answer, not the commit.
+#[derive(Debug)]
+pub struct PendingCommit {
+    answer: oneshot::Receiver<Outcome>,
+}
+
+impl PendingCommit {
+    /// Waits until the group holds the offsets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::commit`], but without any retry.
+    pub async fn wait(self) -> Result<(), ConsumerError> {
+        answer_of(self.answer).await.map(drop)
+    }
+}
+
+/// A wait for records. When it is dropped half-way the driver is told that nobody waits.
+struct Waiting {
+    commands: Commands,
+    operation: OperationId,
+    over: bool,
+}
+
+impl Waiting {
+    async fn wait(
+        mut self,
+        receiver: &mut oneshot::Receiver<Outcome>,
+        deadline: Option<Instant>,
+    ) -> Outcome {
+        let in_time = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, &mut *receiver).await.ok(),
+            None => Some((&mut *receiver).await),
+        };
+        self.over = true;
+        let answer = match in_time {
+            Some(answer) => answer,
+            None => {
+                self.end_poll();
+                receiver.await
+            }
+        };
+        answer.unwrap_or(Err(ConsumerError::Closed))
+    }
+
+    fn end_poll(&self) {
+        let intent = Intent::EndPoll(self.operation);
+        drop(
+            self.commands
+                .send(intent, Progress::default(), self.commands.default_timeout()),
+        );
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.over {
+            self.end_poll();
+        }
+    }
+}

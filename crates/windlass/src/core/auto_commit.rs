@@ -1,0 +1,88 @@
+//! Committing by timer what the application came back from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use windlass_group::CommitMode;
+use windlass_machine::Wakeup;
+use windlass_model::{OffsetAndMetadata, TopicPartition};
+
+use super::ConsumerCore;
+use super::offsets::CommitPurpose;
+use crate::Config;
+
+/// The timer of the auto-commit, and the commit it has under way.
+#[derive(Debug)]
+pub(super) struct AutoCommit {
+    due: Option<Instant>,
+    pub(super) in_flight: bool,
+    interval: std::time::Duration,
+    retry_backoff: std::time::Duration,
+}
+
+impl AutoCommit {
+    pub(super) const fn new(config: &Config) -> Self {
+        Self {
+            due: None,
+            in_flight: false,
+            interval: config.auto_commit_interval,
+            retry_backoff: config.retry_backoff,
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Wakeup> {
+        let at = self.due?;
+        Some(Wakeup {
+            at,
+            reason: "auto-commit",
+        })
+    }
+
+    /// A rebalance is complete, or a commit: the next one is an interval away.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.due = Some(now + self.interval);
+    }
+
+    /// The commit failed in a way that may pass.
+    pub(super) fn retry(&mut self, now: Instant) {
+        self.due = Some(now + self.retry_backoff);
+    }
+
+    /// There is nothing to commit for.
+    pub(super) const fn stop(&mut self) {
+        self.due = None;
+    }
+}
+
+impl ConsumerCore {
+    pub(super) fn auto_commit_due(&mut self, now: Instant) {
+        if self.auto_commit.due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.auto_commit.restart(now);
+        if self.auto_commit.in_flight {
+            return;
+        }
+        let partitions = self.deliverable();
+        let offsets = self.auto_commit_offsets(&partitions);
+        if offsets.is_empty() {
+            return;
+        }
+        self.auto_commit.in_flight = self
+            .send_commit(offsets, CommitMode::Async, CommitPurpose::Timer, now)
+            .is_some();
+    }
+
+    /// What there is to commit of these partitions without the application asking for it: up to what
+    /// it came back from, and only where the group does not hold that already.
+    pub(super) fn auto_commit_offsets(
+        &self,
+        partitions: &BTreeSet<TopicPartition>,
+    ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        partitions
+            .iter()
+            .filter_map(|partition| Some((partition.clone(), self.finished_position(partition)?)))
+            .filter(|(partition, offset)| !self.ledger.is_committed(partition, offset.offset))
+            .collect()
+    }
+}

@@ -1,0 +1,86 @@
+//! The end: commit, let go, leave.
+
+use std::time::Instant;
+
+use windlass_group::{CommitMode, LeaveMode};
+use windlass_machine::Wakeup;
+
+use super::offsets::CommitPurpose;
+use super::{ConsumerCore, OperationId, Subscription};
+use crate::ConsumerError;
+
+/// A consumer that closes. Whatever happens, it is over at the deadline.
+#[derive(Debug)]
+pub(super) struct Closing {
+    operation: OperationId,
+    deadline: Instant,
+}
+
+impl Closing {
+    pub(super) const fn poll_timeout(&self) -> Option<Wakeup> {
+        Some(Wakeup {
+            at: self.deadline,
+            reason: "closing takes too long",
+        })
+    }
+}
+
+impl ConsumerCore {
+    /// Begins the farewell. The group machine asks for the partitions back, which commits what the
+    /// application has said to be done with: one that vanished may have been in the middle of more.
+    pub(super) fn close(&mut self, operation: OperationId, deadline: Instant, now: Instant) {
+        if self.closing.is_some() {
+            self.fail(operation, ConsumerError::Closed);
+            return;
+        }
+        self.auto_commit.stop();
+        self.closing = Some(Closing {
+            operation,
+            deadline,
+        });
+        self.advance_handovers_of_present_application(now);
+        if matches!(self.subscription, Subscription::Partitions(_)) && self.config.auto_commits() {
+            let offsets = self.auto_commit_offsets(&self.deliverable());
+            if !offsets.is_empty() {
+                self.send_commit(
+                    offsets,
+                    CommitMode::Sync { deadline },
+                    CommitPurpose::Closing,
+                    now,
+                );
+            }
+        }
+        if self.group.is_none() {
+            self.finish_closing();
+        } else {
+            self.with_group(|group| {
+                group.leave(LeaveMode::Default, deadline, "the consumer was closed", now)
+            });
+        }
+    }
+
+    pub(super) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(super) fn closing_due(&mut self, now: Instant) {
+        if self
+            .closing
+            .as_ref()
+            .is_some_and(|closing| closing.deadline <= now)
+        {
+            tracing::warn!(
+                "closing took longer than allowed: the coordinator will notice by the session timeout"
+            );
+            self.finish_closing();
+        }
+    }
+
+    /// There is nothing left to do: the group machine has left, or the time is over.
+    pub(super) fn finish_closing(&mut self) {
+        if let Some(closing) = self.closing.take() {
+            self.closed = true;
+            self.done(closing.operation);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What the fetch machine says, and what follows from it.
+
+use std::time::Instant;
+
+use windlass_fetch::{FetchError, FetchEvent, ListOffsetsId, LookupError};
+use windlass_model::TopicPartition;
+
+use super::{ConsumerCore, Effect, OffsetAndTimestamp, Reply};
+use crate::ConsumerError;
+
+impl ConsumerCore {
+    pub(super) fn on_fetch_event(&mut self, event: FetchEvent, now: Instant) {
+        match event {
+            FetchEvent::MetadataNeeded { reason } => {
+                tracing::debug!(reason, "metadata is needed");
+                self.metadata.request_refresh(now);
+            }
+            FetchEvent::BrokerFound { node, endpoint } => {
+                self.effects
+                    .push_back(Effect::BrokerFound { node, endpoint });
+            }
+            FetchEvent::PositionReset {
+                topic_partition,
+                from,
+                to,
+                reason,
+            } => {
+                tracing::info!(%topic_partition, from, to, reason, "the position was reset");
+            }
+            FetchEvent::PartitionFailed {
+                topic_partition,
+                error,
+            } => {
+                tracing::warn!(%topic_partition, %error, "a partition cannot be read");
+                self.errors.push_back(fetch_error(error, topic_partition));
+            }
+            FetchEvent::RecordsReady => {}
+            FetchEvent::OffsetsListed { id, results } => self.offsets_listed(id, results),
+            other => tracing::debug!(?other, "the fetch machine has news"),
+        }
+    }
+
+    fn offsets_listed(
+        &mut self,
+        id: ListOffsetsId,
+        results: std::collections::BTreeMap<
+            TopicPartition,
+            Result<Option<windlass_fetch::FoundOffset>, LookupError>,
+        >,
+    ) {
+        let Some(operation) = self.take_lookup(id) else {
+            return;
+        };
+        let listed: Result<_, ConsumerError> = results
+            .into_iter()
+            .map(|(partition, result)| match result {
+                Ok(found) => {
+                    let found = found.map(|found| OffsetAndTimestamp {
+                        offset: found.offset,
+                        timestamp: found.timestamp,
+                    });
+                    Ok((partition, found))
+                }
+                Err(error) => Err(lookup_error(error, partition)),
+            })
+            .collect();
+        match listed {
+            Ok(listed) => self.reply(operation, Reply::Listed(listed)),
+            Err(error) => self.fail(operation, error),
+        }
+    }
+}
+
+fn lookup_error(error: LookupError, partition: TopicPartition) -> ConsumerError {
+    match error {
+        LookupError::Refused { code } => ConsumerError::Refused {
+            operation: "looking up an offset",
+            topic_partition: Some(partition),
+            code,
+            advice: "see Kafka's documentation of this error".to_owned(),
+        },
+        other => ConsumerError::Unreachable {
+            operation: "looking up an offset",
+            detail: format!("{partition}: {other}"),
+        },
+    }
+}
+
+fn fetch_error(error: FetchError, topic_partition: TopicPartition) -> ConsumerError {
+    match error {
+        FetchError::NoOffset => ConsumerError::NoOffset { topic_partition },
+        FetchError::OffsetOutOfRange { offset } => ConsumerError::OffsetOutOfRange {
+            topic_partition,
+            offset,
+        },
+        FetchError::LogTruncated {
+            offset,
+            divergent_offset,
+        } => ConsumerError::LogTruncated {
+            topic_partition,
+            offset,
+            divergent_offset,
+        },
+        FetchError::Corrupt { offset, detail } => ConsumerError::Corrupt {
+            topic_partition,
+            offset,
+            detail,
+        },
+        FetchError::Refused { code, .. }
+            if code == windlass_protocol::ErrorCode::TOPIC_AUTHORIZATION_FAILED =>
+        {
+            ConsumerError::TopicAuthorization {
+                topic: topic_partition.topic,
+            }
+        }
+        FetchError::Refused { api, code } => ConsumerError::Refused {
+            operation: api,
+            topic_partition: Some(topic_partition),
+            code,
+            advice: "it is tried again".to_owned(),
+        },
+        other => ConsumerError::Corrupt {
+            topic_partition,
+            offset: -1,
+            detail: other.to_string(),
+        },
+    }
+}

@@ -1,0 +1,155 @@
+//! What the group machine says, and what follows from it.
+
+use std::time::Instant;
+
+use windlass_group::{CommitError, GroupError, GroupEvent, OffsetFetchError};
+use windlass_model::TopicPartition;
+
+use super::metadata::Interest;
+use super::{ConsumerCore, Effect};
+use crate::ConsumerError;
+
+impl ConsumerCore {
+    pub(super) fn on_group_event(&mut self, event: GroupEvent, now: Instant) {
+        match event {
+            GroupEvent::StateChanged { from, to, reason } => {
+                tracing::debug!(%from, %to, reason, "the membership changed its state");
+            }
+            GroupEvent::CoordinatorFound {
+                node,
+                endpoint,
+                reason,
+            } => {
+                tracing::debug!(%node, %endpoint, reason, "coordinator found");
+                self.effects
+                    .push_back(Effect::BrokerFound { node, endpoint });
+            }
+            GroupEvent::CoordinatorLost { node, reason } => {
+                tracing::info!(%node, reason, "the coordinator is not known any more");
+            }
+            GroupEvent::Revoke {
+                token,
+                partitions,
+                reason,
+            } => {
+                tracing::info!(?partitions, reason, "partitions are being revoked");
+                self.begin_revocation(Some(token), partitions, now);
+            }
+            GroupEvent::Lost {
+                token,
+                partitions,
+                reason,
+            } => {
+                tracing::warn!(?partitions, reason, "partitions are lost");
+                self.begin_loss(Some(token), partitions, now);
+            }
+            GroupEvent::Assigned {
+                token,
+                added,
+                owned,
+                generation,
+                reason,
+            } => {
+                tracing::info!(?added, ?owned, %generation, reason, "partitions are assigned");
+                if self.config.auto_commits() {
+                    self.auto_commit.restart(now);
+                }
+                self.begin_assignment(Some(token), added, now);
+            }
+            GroupEvent::ComputeAssignment { token, job, reason } => {
+                tracing::debug!(reason, "an assignment is computed");
+                self.effects
+                    .push_back(Effect::ComputeAssignment { token, job });
+            }
+            GroupEvent::MetadataNeeded { topics, reason } => {
+                tracing::debug!(?topics, reason, "the group needs metadata");
+                self.metadata.set_interest(Interest::Group, topics, now);
+                // What is known already may be all that is needed.
+                let cluster = std::sync::Arc::clone(self.metadata.cluster());
+                self.with_group(|group| group.on_cluster(&cluster, now));
+            }
+            GroupEvent::MemberIgnored { member_id, reason } => {
+                tracing::warn!(%member_id, reason, "a member's subscription cannot be read");
+            }
+            GroupEvent::CommitDone { id, results, .. } => self.commit_done(id, &results, now),
+            GroupEvent::OffsetsFetched { id, results, .. } => {
+                self.offsets_fetched(id, results, now)
+            }
+            GroupEvent::Left { reason } => {
+                tracing::info!(reason, "left the group");
+                self.finish_closing();
+            }
+            GroupEvent::Failed { error, reason } => {
+                tracing::error!(%error, reason, "the membership is over");
+                self.errors.push_back(group_error(error));
+            }
+            other => tracing::debug!(reason = other.reason(), "the group has news"),
+        }
+    }
+}
+
+pub(super) fn group_error(error: GroupError) -> ConsumerError {
+    match error {
+        GroupError::GroupAuthorization { group } => ConsumerError::GroupAuthorization {
+            group: group.to_string(),
+        },
+        GroupError::Fenced {
+            instance_id: Some(instance_id),
+        } => ConsumerError::Fenced { instance_id },
+        other => ConsumerError::GroupRefused {
+            detail: other.to_string(),
+        },
+    }
+}
+
+pub(super) fn commit_error(error: CommitError, topic_partition: &TopicPartition) -> ConsumerError {
+    match error {
+        CommitError::RebalanceInProgress => ConsumerError::RebalanceInProgress,
+        CommitError::MembershipLost { reason } => ConsumerError::CommitRefused { reason },
+        CommitError::NotOwned => ConsumerError::NotAssigned {
+            topic_partition: topic_partition.clone(),
+            operation: "commit",
+        },
+        CommitError::Refused { code } => ConsumerError::Refused {
+            operation: "commit",
+            topic_partition: Some(topic_partition.clone()),
+            code,
+            advice: "see Kafka's documentation of this error".to_owned(),
+        },
+        CommitError::Group(error) => group_error(error),
+        CommitError::TimedOut { waiting_for } => ConsumerError::Unreachable {
+            operation: "commit",
+            detail: waiting_for,
+        },
+        CommitError::Unanswered(failure) => ConsumerError::Unreachable {
+            operation: "commit",
+            detail: failure.detail,
+        },
+        other => ConsumerError::CommitRefused {
+            reason: other.to_string(),
+        },
+    }
+}
+
+pub(super) fn offset_fetch_error(
+    error: OffsetFetchError,
+    topic_partition: Option<&TopicPartition>,
+) -> ConsumerError {
+    match error {
+        OffsetFetchError::Refused { code } => ConsumerError::Refused {
+            operation: "fetching committed offsets",
+            topic_partition: topic_partition.cloned(),
+            code,
+            advice: "see Kafka's documentation of this error".to_owned(),
+        },
+        OffsetFetchError::Group(error) => group_error(error),
+        OffsetFetchError::TimedOut { waiting_for } => ConsumerError::Unreachable {
+            operation: "fetching committed offsets",
+            detail: waiting_for,
+        },
+        other => ConsumerError::Unreachable {
+            operation: "fetching committed offsets",
+            detail: other.to_string(),
+        },
+    }
+}

@@ -1,0 +1,113 @@
+//! What the application has in its hands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_model::{OffsetAndMetadata, TopicPartition};
+
+use super::OperationId;
+
+/// Records the application was handed and has not come back from. A commit by timer must stop
+/// before them; a revocation waits until there are none.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Where each partition stood before the records that are out.
+    out: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    /// The last hand-out, by the name of the poll that brought it.
+    last: Option<OperationId>,
+    /// The last offset the group is known to hold for a partition.
+    committed: BTreeMap<TopicPartition, i64>,
+}
+
+impl Ledger {
+    /// Records of the partition go out; it stood at `before`.
+    pub(crate) fn hand_out(
+        &mut self,
+        operation: OperationId,
+        topic_partition: &TopicPartition,
+        before: OffsetAndMetadata,
+    ) {
+        self.last = Some(operation);
+        self.out.entry(topic_partition.clone()).or_insert(before);
+    }
+
+    /// The application came back from everything up to this poll.
+    pub(crate) fn come_back(&mut self, operation: OperationId) {
+        if self.last.is_some_and(|last| last <= operation) {
+            self.out.clear();
+        }
+    }
+
+    /// The application has finished what lies below these offsets, but not what lies above.
+    pub(crate) fn advance(&mut self, progress: &BTreeMap<TopicPartition, OffsetAndMetadata>) {
+        for (topic_partition, offset) in progress {
+            if let Some(out) = self.out.get_mut(topic_partition) {
+                *out = offset.clone();
+            }
+        }
+    }
+
+    /// Where the partition stood before what is out, if anything of it is.
+    pub(crate) fn before_out(
+        &self,
+        topic_partition: &TopicPartition,
+    ) -> Option<&OffsetAndMetadata> {
+        self.out.get(topic_partition)
+    }
+
+    /// Whether anything of these partitions is out.
+    pub(crate) fn any_out(&self, partitions: &BTreeSet<TopicPartition>) -> bool {
+        self.out.keys().any(|out| partitions.contains(out))
+    }
+
+    /// Whether the group is known to hold this offset already.
+    pub(crate) fn is_committed(&self, topic_partition: &TopicPartition, offset: i64) -> bool {
+        self.committed.get(topic_partition) == Some(&offset)
+    }
+
+    /// The group holds this offset now.
+    pub(crate) fn note_committed(&mut self, topic_partition: &TopicPartition, offset: i64) {
+        self.committed.insert(topic_partition.clone(), offset);
+    }
+
+    /// The application moved the position by hand: what is out no longer matters for commits.
+    pub(crate) fn forget_out(&mut self, topic_partition: &TopicPartition) {
+        self.out.remove(topic_partition);
+    }
+
+    /// The partitions are gone.
+    pub(crate) fn forget(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        self.out
+            .retain(|partition, _| !partitions.contains(partition));
+        self.committed
+            .retain(|partition, _| !partitions.contains(partition));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orders() -> TopicPartition {
+        TopicPartition::new("orders", 0)
+    }
+
+    #[test]
+    fn what_is_out_keeps_its_first_position_until_the_application_returns() {
+        let mut ledger = Ledger::default();
+        ledger.hand_out(OperationId(1), &orders(), OffsetAndMetadata::new(10));
+        ledger.hand_out(OperationId(2), &orders(), OffsetAndMetadata::new(20));
+        ledger.come_back(OperationId(1));
+        assert_eq!(ledger.before_out(&orders()).unwrap().offset, 10);
+        ledger.come_back(OperationId(2));
+        assert_eq!(ledger.before_out(&orders()), None);
+    }
+
+    #[test]
+    fn progress_moves_the_mark_without_clearing_it() {
+        let mut ledger = Ledger::default();
+        ledger.hand_out(OperationId(1), &orders(), OffsetAndMetadata::new(10));
+        ledger.advance(&BTreeMap::from([(orders(), OffsetAndMetadata::new(13))]));
+        assert_eq!(ledger.before_out(&orders()).unwrap().offset, 13);
+        assert!(ledger.any_out(&BTreeSet::from([orders()])));
+    }
+}

@@ -1,0 +1,412 @@
+//! What the consumer decides, without doing any of it.
+//!
+//! [`ConsumerCore`] composes the group machine, the fetch machine and the metadata with the
+//! bookkeeping of what the application was handed and came back from. It reads no clock and opens no
+//! socket: a driver gives it intents, answers and the time, and carries out the requests and effects
+//! that come out. The tokio driver of this crate is one such driver, the simulator is another.
+//!
+//! The rule of use is that of every machine: one input, drain every output, then the next input.
+
+mod auto_commit;
+mod closing;
+mod fetch_events;
+mod group_events;
+mod ledger;
+mod metadata;
+mod offsets;
+mod operation;
+mod poll;
+mod rebalance;
+mod routing;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use windlass_assignor::{AssignError, Assignment};
+use windlass_fetch::{FetchEvent, FetchMachine};
+use windlass_group::{AssignmentToken, GroupEvent, GroupMachine};
+use windlass_machine::{OutgoingRequest, RequestFailure, RequestId, Wakeup};
+use windlass_model::{TopicName, TopicPartition};
+use windlass_protocol::ResponseKind;
+use windlass_protocol::fetch_response::FetchPart;
+
+use self::auto_commit::AutoCommit;
+use self::closing::Closing;
+use self::ledger::Ledger;
+use self::metadata::{Interest, Metadata, MetadataEvent};
+
+pub(crate) use self::metadata::MetadataConfig;
+use self::offsets::OffsetWork;
+use self::poll::PendingPoll;
+use self::rebalance::Handovers;
+use self::routing::Routes;
+use crate::{Config, ConsumerError};
+
+pub use self::operation::{
+    CallbackKind, CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId,
+    Progress, Reply, SeekTo,
+};
+pub use self::rebalance::CallbackId;
+
+/// How the partitions come to this consumer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Subscription {
+    /// Not at all.
+    #[default]
+    None,
+    /// By the group.
+    Topics(BTreeSet<TopicName>),
+    /// By hand.
+    Partitions(BTreeSet<TopicPartition>),
+}
+
+/// Something a machine said, waiting for its turn.
+#[derive(Debug)]
+enum MachineEvent {
+    Group(GroupEvent),
+    Fetch(FetchEvent),
+    Metadata(MetadataEvent),
+}
+
+/// The consumer without its IO. See the module's documentation.
+#[derive(Debug)]
+pub struct ConsumerCore {
+    config: Arc<Config>,
+    metadata: Metadata,
+    group: Option<GroupMachine>,
+    fetch: FetchMachine,
+    subscription: Subscription,
+    ledger: Ledger,
+    handovers: Handovers,
+    offset_work: OffsetWork,
+    auto_commit: AutoCommit,
+    polling: Option<PendingPoll>,
+    closing: Option<Closing>,
+    closed: bool,
+    routes: Routes,
+    events: VecDeque<MachineEvent>,
+    errors: VecDeque<ConsumerError>,
+    requests: VecDeque<OutgoingRequest>,
+    effects: VecDeque<Effect>,
+    attention: u64,
+    listens: bool,
+}
+
+impl ConsumerCore {
+    /// A consumer that has not asked anything yet. `listens` says whether callbacks shall be asked
+    /// for; the seed decides the jitter of retries.
+    #[must_use]
+    pub fn new(config: Arc<Config>, listens: bool, seed: u64, now: Instant) -> Self {
+        let metadata = Metadata::new(config.metadata_config(), seed ^ 1);
+        let group = config
+            .group_config()
+            .map(|group| GroupMachine::new(group, seed ^ 2, now));
+        let fetch = FetchMachine::new(config.fetch_config(), seed ^ 3, now);
+        Self {
+            auto_commit: AutoCommit::new(&config),
+            config,
+            metadata,
+            group,
+            fetch,
+            subscription: Subscription::None,
+            ledger: Ledger::default(),
+            handovers: Handovers::default(),
+            offset_work: OffsetWork::default(),
+            polling: None,
+            closing: None,
+            closed: false,
+            routes: Routes::default(),
+            events: VecDeque::new(),
+            errors: VecDeque::new(),
+            requests: VecDeque::new(),
+            effects: VecDeque::new(),
+            attention: 0,
+            listens,
+        }
+    }
+
+    /// The application asks for something. `progress` says how far it is with earlier records.
+    pub fn submit(
+        &mut self,
+        operation: OperationId,
+        intent: Intent,
+        progress: &Progress,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        self.assert_drained();
+        if self.closed {
+            self.fail(operation, ConsumerError::Closed);
+            return;
+        }
+        self.note_progress(progress);
+        self.dispatch(operation, intent, progress, deadline, now);
+        self.settle(now);
+    }
+
+    /// An answer came.
+    pub fn on_response(&mut self, id: RequestId, response: ResponseKind, now: Instant) {
+        self.assert_drained();
+        self.route_response(id, response, now);
+        self.settle(now);
+    }
+
+    /// Parts of a Fetch response came.
+    pub fn on_fetch_parts(&mut self, id: RequestId, parts: Vec<FetchPart>, now: Instant) {
+        self.assert_drained();
+        self.route_parts(id, parts, now);
+        self.settle(now);
+    }
+
+    /// A Fetch response is complete; its parts were given before.
+    pub fn on_fetch_done(&mut self, id: RequestId, now: Instant) {
+        self.assert_drained();
+        self.route_fetch_done(id, now);
+        self.settle(now);
+    }
+
+    /// No answer will come.
+    pub fn on_failure(&mut self, id: RequestId, failure: RequestFailure, now: Instant) {
+        self.assert_drained();
+        self.route_failure(id, failure, now);
+        self.settle(now);
+    }
+
+    /// The listener has returned.
+    pub fn on_callback_done(&mut self, id: CallbackId, result: Result<(), String>, now: Instant) {
+        self.assert_drained();
+        if let Err(detail) = result {
+            self.errors.push_back(ConsumerError::Listener { detail });
+        }
+        self.callback_done(id, now);
+        self.settle(now);
+    }
+
+    /// An assignment has been computed.
+    pub fn on_assignment_computed(
+        &mut self,
+        token: AssignmentToken,
+        result: Result<Assignment, AssignError>,
+        now: Instant,
+    ) {
+        self.assert_drained();
+        self.with_group(|group| group.on_assignment_computed(token, result, now));
+        self.settle(now);
+    }
+
+    /// Time has passed: to be called when [`ConsumerCore::poll_timeout`] is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.assert_drained();
+        self.metadata.handle_timeout(now);
+        self.with_group(|group| group.handle_timeout(now));
+        self.with_fetch(|fetch| fetch.handle_timeout(now));
+        self.auto_commit_due(now);
+        self.offset_work_due(now);
+        self.closing_due(now);
+        self.settle(now);
+    }
+
+    /// The next request to send.
+    pub fn poll_request(&mut self) -> Option<OutgoingRequest> {
+        self.requests.pop_front()
+    }
+
+    /// The next thing to do besides requests.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`ConsumerCore::handle_timeout`], and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Wakeup> {
+        let machines = [
+            self.group.as_ref().and_then(GroupMachine::poll_timeout),
+            self.fetch.poll_timeout(),
+            self.metadata.poll_timeout(),
+            self.auto_commit.poll_timeout(),
+            self.offset_work.poll_timeout(),
+            self.closing.as_ref().and_then(Closing::poll_timeout),
+        ];
+        machines.into_iter().fold(None, Wakeup::earlier)
+    }
+
+    /// A number that changes whenever records that are in the application's hands may no longer be
+    /// its own, or whenever it should come back soon: the application's side compares it before it
+    /// gives out more of them.
+    #[must_use]
+    pub const fn attention(&self) -> u64 {
+        self.attention
+    }
+
+    /// Whether the consumer has been closed and nothing more will come out of it.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The group machine, for those who want to look: `None` without a group.
+    #[must_use]
+    pub const fn group(&self) -> Option<&GroupMachine> {
+        self.group.as_ref()
+    }
+
+    /// The fetch machine, for those who want to look.
+    #[must_use]
+    pub const fn fetch(&self) -> &FetchMachine {
+        &self.fetch
+    }
+
+    fn assert_drained(&self) {
+        debug_assert!(
+            self.requests.is_empty() && self.effects.is_empty(),
+            "one input, drain every output, then the next input"
+        );
+    }
+
+    fn note_progress(&mut self, progress: &Progress) {
+        if let Some(through) = progress.through {
+            self.ledger.come_back(through);
+        }
+        self.ledger.advance(&progress.partial);
+    }
+
+    fn dispatch(
+        &mut self,
+        operation: OperationId,
+        intent: Intent,
+        progress: &Progress,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        match intent {
+            Intent::Poll { max_records } => self.begin_poll(operation, max_records, now),
+            Intent::EndPoll(poll) => {
+                self.end_poll(poll, now);
+                self.done(operation);
+            }
+            Intent::CheckIn => self.check_in(operation, now),
+            Intent::Subscribe(topics) => self.subscribe(operation, topics, now),
+            Intent::Unsubscribe => self.unsubscribe(operation, now),
+            Intent::Assign(partitions) => self.assign(operation, partitions, now),
+            Intent::Commit { what, retry_until } => {
+                self.commit(operation, what, retry_until, &progress.partial, now)
+            }
+            Intent::Assignment => self.reply(
+                operation,
+                Reply::Partitions(self.fetch.assigned().cloned().collect()),
+            ),
+            Intent::Committed(partitions) => self.committed(operation, partitions, deadline, now),
+            Intent::Position(partition) => self.position(operation, partition, deadline),
+            Intent::Seek(partition, to) => self.seek(operation, &partition, to, now),
+            Intent::Pause(partitions) => self.pause(operation, &partitions, now),
+            Intent::Resume(partitions) => self.resume(operation, &partitions, now),
+            Intent::ListOffsets(queries) => self.list_offsets(operation, queries, deadline, now),
+            Intent::Close => self.close(operation, deadline, now),
+        }
+    }
+
+    /// Lets what the machines said take effect until they say nothing more.
+    fn settle(&mut self, now: Instant) {
+        self.collect_metadata();
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                MachineEvent::Group(event) => self.on_group_event(event, now),
+                MachineEvent::Fetch(event) => self.on_fetch_event(event, now),
+                MachineEvent::Metadata(event) => self.on_metadata_event(event, now),
+            }
+            self.collect_metadata();
+        }
+        self.advance_handovers(now);
+        self.answer_positions();
+        self.serve_poll(now);
+        self.collect_metadata();
+        if !self.events.is_empty() {
+            self.settle(now);
+        }
+    }
+
+    fn subscribe(&mut self, operation: OperationId, topics: BTreeSet<TopicName>, now: Instant) {
+        if self.group.is_none() {
+            self.fail(
+                operation,
+                ConsumerError::NoGroup {
+                    operation: "subscribe",
+                },
+            );
+            return;
+        }
+        if let Subscription::Partitions(_) = self.subscription {
+            self.drop_manual_assignment(now);
+        }
+        tracing::info!(?topics, "subscribed");
+        self.subscription = Subscription::Topics(topics.clone());
+        self.metadata
+            .set_interest(Interest::Application, topics.clone(), now);
+        self.with_group(|group| group.subscribe(topics, now));
+        self.done(operation);
+    }
+
+    fn unsubscribe(&mut self, operation: OperationId, now: Instant) {
+        match std::mem::take(&mut self.subscription) {
+            Subscription::None => {}
+            Subscription::Topics(_) => self.with_group(|group| group.unsubscribe(now)),
+            Subscription::Partitions(partitions) => {
+                self.subscription = Subscription::Partitions(partitions);
+                self.drop_manual_assignment(now);
+            }
+        }
+        self.metadata
+            .set_interest(Interest::Application, BTreeSet::new(), now);
+        self.done(operation);
+    }
+
+    fn assign(
+        &mut self,
+        operation: OperationId,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        if let Subscription::Topics(_) = self.subscription {
+            self.with_group(|group| group.unsubscribe(now));
+        }
+        let topics = partitions
+            .iter()
+            .map(|partition| partition.topic.clone())
+            .collect();
+        self.metadata
+            .set_interest(Interest::Application, topics, now);
+        let before: BTreeSet<_> = match std::mem::take(&mut self.subscription) {
+            Subscription::Partitions(before) => before,
+            Subscription::None | Subscription::Topics(_) => BTreeSet::new(),
+        };
+        let gone: BTreeSet<_> = before.difference(&partitions).cloned().collect();
+        let added: BTreeSet<_> = partitions.difference(&before).cloned().collect();
+        self.let_go_by_hand(&gone, now);
+        tracing::info!(?partitions, "assigned by hand");
+        self.subscription = Subscription::Partitions(partitions);
+        self.begin_manual_assignment(added, now);
+        if self.config.auto_commits() {
+            self.auto_commit.restart(now);
+        }
+        self.done(operation);
+    }
+
+    fn drop_manual_assignment(&mut self, now: Instant) {
+        if let Subscription::Partitions(partitions) = std::mem::take(&mut self.subscription) {
+            self.let_go_by_hand(&partitions, now);
+        }
+    }
+
+    fn on_metadata_event(&mut self, event: MetadataEvent, now: Instant) {
+        match event {
+            MetadataEvent::Updated(cluster) => {
+                self.effects
+                    .push_back(Effect::ClusterChanged(Arc::clone(&cluster)));
+                self.with_group(|group| group.on_cluster(&cluster, now));
+                self.with_fetch(|fetch| fetch.on_cluster(&cluster, now));
+            }
+            MetadataEvent::TopicFailed(error) => self.errors.push_back(error),
+        }
+    }
+}

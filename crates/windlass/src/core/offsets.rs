@@ -1,0 +1,497 @@
+//! Offsets: committed, asked for, looked up, moved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use windlass_fetch::{ListOffsetsId, OffsetLookup};
+use windlass_group::{CommitError, CommitId, CommitMode, OffsetFetchId, OffsetFetchResults};
+use windlass_machine::Wakeup;
+use windlass_model::{OffsetAndMetadata, TopicPartition};
+
+use super::group_events::{commit_error, offset_fetch_error};
+use super::rebalance::CallbackId;
+use super::{CommitWhat, ConsumerCore, Interest, OffsetQuery, OperationId, Reply, SeekTo};
+use crate::ConsumerError;
+
+/// Why a commit was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CommitPurpose {
+    /// The application asked.
+    Application(OperationId),
+    /// The auto-commit's interval is over.
+    Timer,
+    /// Partitions are about to go.
+    Handover(CallbackId),
+    /// The consumer closes.
+    Closing,
+}
+
+/// Why committed offsets were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OffsetFetchPurpose {
+    Application(OperationId),
+    /// To begin reading; partitions leave the set when they go away before the answer comes.
+    Start(BTreeSet<TopicPartition>),
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+pub(super) struct OffsetWork {
+    commits: BTreeMap<CommitId, (CommitPurpose, BTreeMap<TopicPartition, OffsetAndMetadata>)>,
+    offset_fetches: BTreeMap<OffsetFetchId, OffsetFetchPurpose>,
+    lookups: BTreeMap<ListOffsetsId, OperationId>,
+    positions: BTreeMap<OperationId, (TopicPartition, Instant)>,
+    /// Partitions whose committed offsets could not be told, and when to ask for them again.
+    again: Option<(Instant, BTreeSet<TopicPartition>)>,
+}
+
+impl OffsetWork {
+    pub(super) fn poll_timeout(&self) -> Option<Wakeup> {
+        let waited_for = self.positions.values().map(|(_, deadline)| *deadline).min();
+        let position = waited_for.map(|at| Wakeup {
+            at,
+            reason: "a position is waited for",
+        });
+        let again = self.again.as_ref().map(|(at, _)| *at);
+        let again = again.map(|at| Wakeup {
+            at,
+            reason: "committed offsets are asked for again",
+        });
+        Wakeup::earlier(position, again)
+    }
+
+    fn ask_again(&mut self, partitions: BTreeSet<TopicPartition>, at: Instant) {
+        if !partitions.is_empty() {
+            let (_, waiting) = self.again.get_or_insert_with(|| (at, BTreeSet::new()));
+            waiting.extend(partitions);
+        }
+    }
+}
+
+impl ConsumerCore {
+    pub(super) fn commit(
+        &mut self,
+        operation: OperationId,
+        what: CommitWhat,
+        retry_until: Option<Instant>,
+        partial: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        now: Instant,
+    ) {
+        let offsets = match what {
+            CommitWhat::HandedOut => self.handed_out_offsets(partial),
+            CommitWhat::Offsets(offsets) => offsets,
+        };
+        if self.group.is_none() {
+            self.fail(
+                operation,
+                ConsumerError::NoGroup {
+                    operation: "commit",
+                },
+            );
+            return;
+        }
+        if let Some(foreign) = offsets
+            .keys()
+            .find(|partition| !self.fetch.is_assigned(partition))
+        {
+            let topic_partition = foreign.clone();
+            self.fail(
+                operation,
+                ConsumerError::NotAssigned {
+                    topic_partition,
+                    operation: "commit",
+                },
+            );
+            return;
+        }
+        if offsets.is_empty() {
+            self.done(operation);
+            return;
+        }
+        let mode = match retry_until {
+            Some(deadline) => CommitMode::Sync { deadline },
+            None => CommitMode::Async,
+        };
+        if self
+            .send_commit(offsets, mode, CommitPurpose::Application(operation), now)
+            .is_none()
+        {
+            self.fail(operation, ConsumerError::Closed);
+        }
+    }
+
+    /// Everything the application was handed, in the partitions it owns; of what it holds in part,
+    /// what it has told to be done with.
+    fn handed_out_offsets(
+        &self,
+        partial: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        let position = |partition: &TopicPartition| {
+            partial
+                .get(partition)
+                .cloned()
+                .or_else(|| self.handed_out_position(partition))
+        };
+        self.fetch
+            .assigned()
+            .filter_map(|partition| Some((partition.clone(), position(partition)?)))
+            .collect()
+    }
+
+    pub(super) fn send_commit(
+        &mut self,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+        mode: CommitMode,
+        purpose: CommitPurpose,
+        now: Instant,
+    ) -> Option<CommitId> {
+        let sent = offsets.clone();
+        let id = self.ask_group(|group| group.commit(sent, mode, now))?;
+        self.offset_work.commits.insert(id, (purpose, offsets));
+        Some(id)
+    }
+
+    pub(super) fn commit_done(
+        &mut self,
+        id: CommitId,
+        results: &BTreeMap<TopicPartition, Result<(), CommitError>>,
+        now: Instant,
+    ) {
+        let Some((purpose, offsets)) = self.offset_work.commits.remove(&id) else {
+            return;
+        };
+        let outcome = self.note_commit_results(&offsets, results);
+        match purpose {
+            CommitPurpose::Application(operation) => match outcome {
+                Ok(()) => self.done(operation),
+                Err(error) => self.fail(operation, error),
+            },
+            CommitPurpose::Timer => {
+                self.auto_commit.in_flight = false;
+                if let Err(error) = outcome {
+                    tracing::warn!(%error, "auto-commit failed");
+                    if error.is_retriable() {
+                        self.auto_commit.retry(now);
+                    }
+                }
+            }
+            CommitPurpose::Handover(handover) => {
+                if let Err(error) = outcome {
+                    tracing::warn!(%error, "the commit before a handover failed");
+                }
+                self.commit_before_handover_done(handover, now);
+            }
+            CommitPurpose::Closing => {
+                if let Err(error) = outcome {
+                    tracing::warn!(%error, "the last commit failed");
+                }
+            }
+        }
+    }
+
+    /// Remembers what the group holds now; the first error of all, if there is any.
+    fn note_commit_results(
+        &mut self,
+        offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        results: &BTreeMap<TopicPartition, Result<(), CommitError>>,
+    ) -> Result<(), ConsumerError> {
+        let mut outcome = Ok(());
+        for (partition, offset) in offsets {
+            match results.get(partition) {
+                Some(Ok(())) => self.ledger.note_committed(partition, offset.offset),
+                Some(Err(error)) => {
+                    outcome = outcome.and(Err(commit_error(error.clone(), partition)));
+                }
+                None => {}
+            }
+        }
+        outcome
+    }
+
+    pub(super) fn committed(
+        &mut self,
+        operation: OperationId,
+        partitions: BTreeSet<TopicPartition>,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        match self.ask_group(|group| group.fetch_offsets(partitions, deadline, now)) {
+            Some(id) => {
+                self.offset_work
+                    .offset_fetches
+                    .insert(id, OffsetFetchPurpose::Application(operation));
+            }
+            None => self.fail(
+                operation,
+                ConsumerError::NoGroup {
+                    operation: "committed",
+                },
+            ),
+        }
+    }
+
+    /// Asks where to begin in partitions that have come. Without a group, the reset policy says.
+    pub(super) fn ask_for_committed(&mut self, partitions: BTreeSet<TopicPartition>, now: Instant) {
+        if partitions.is_empty() {
+            return;
+        }
+        let deadline = now + self.config.default_api_timeout;
+        let asked = partitions.clone();
+        match self.ask_group(|group| group.fetch_offsets(asked, deadline, now)) {
+            Some(id) => {
+                self.offset_work
+                    .offset_fetches
+                    .insert(id, OffsetFetchPurpose::Start(partitions));
+            }
+            None => {
+                for partition in &partitions {
+                    self.with_fetch(|fetch| fetch.set_committed(partition, None, now));
+                }
+            }
+        }
+    }
+
+    pub(super) fn offsets_fetched(
+        &mut self,
+        id: OffsetFetchId,
+        results: OffsetFetchResults,
+        now: Instant,
+    ) {
+        match self.offset_work.offset_fetches.remove(&id) {
+            None => {}
+            Some(OffsetFetchPurpose::Application(operation)) => {
+                let offsets: Result<BTreeMap<_, _>, ConsumerError> = results
+                    .into_iter()
+                    .map(|(partition, offset)| match offset {
+                        Ok(offset) => Ok((partition, offset)),
+                        Err(error) => Err(offset_fetch_error(error, Some(&partition))),
+                    })
+                    .collect();
+                match offsets {
+                    Ok(offsets) => self.reply(operation, Reply::Offsets(offsets)),
+                    Err(error) => self.fail(operation, error),
+                }
+            }
+            Some(OffsetFetchPurpose::Start(partitions)) => {
+                self.start_from(partitions, results, now)
+            }
+        }
+    }
+
+    /// Partitions of which nothing was told stay assigned, so they are asked for again.
+    fn start_from(
+        &mut self,
+        partitions: BTreeSet<TopicPartition>,
+        mut results: OffsetFetchResults,
+        now: Instant,
+    ) {
+        let mut again = BTreeSet::new();
+        for partition in partitions {
+            match results.remove(&partition) {
+                Some(Ok(offset)) => {
+                    if let Some(offset) = &offset {
+                        self.ledger.note_committed(&partition, offset.offset);
+                    }
+                    self.with_fetch(|fetch| fetch.set_committed(&partition, offset, now));
+                }
+                Some(Err(error)) => {
+                    if !error.is_retriable() {
+                        self.errors
+                            .push_back(offset_fetch_error(error, Some(&partition)));
+                    }
+                    again.insert(partition);
+                }
+                None => {
+                    again.insert(partition);
+                }
+            }
+        }
+        self.offset_work
+            .ask_again(again, now + self.config.retry_backoff_max);
+    }
+
+    pub(super) fn position(
+        &mut self,
+        operation: OperationId,
+        partition: TopicPartition,
+        deadline: Instant,
+    ) {
+        if !self.fetch.is_assigned(&partition) {
+            self.fail(
+                operation,
+                ConsumerError::NotAssigned {
+                    topic_partition: partition,
+                    operation: "position",
+                },
+            );
+            return;
+        }
+        self.offset_work
+            .positions
+            .insert(operation, (partition, deadline));
+    }
+
+    /// Answers those who wait for a position that is known by now.
+    pub(super) fn answer_positions(&mut self) {
+        for (operation, (partition, deadline)) in std::mem::take(&mut self.offset_work.positions) {
+            if let Some(position) = self.fetch.position(&partition) {
+                self.reply(operation, Reply::Position(position.offset));
+            } else if self.fetch.is_assigned(&partition) {
+                self.offset_work
+                    .positions
+                    .insert(operation, (partition, deadline));
+            } else {
+                self.fail(
+                    operation,
+                    ConsumerError::NotAssigned {
+                        topic_partition: partition,
+                        operation: "position",
+                    },
+                );
+            }
+        }
+    }
+
+    pub(super) fn offset_work_due(&mut self, now: Instant) {
+        if let Some((_, partitions)) = self.offset_work.again.take_if(|(at, _)| *at <= now) {
+            self.ask_for_committed(partitions, now);
+        }
+        let late: Vec<_> = self
+            .offset_work
+            .positions
+            .iter()
+            .filter(|(_, (_, deadline))| *deadline <= now)
+            .map(|(operation, _)| *operation)
+            .collect();
+        for operation in late {
+            if let Some((partition, _)) = self.offset_work.positions.remove(&operation) {
+                self.fail(
+                    operation,
+                    ConsumerError::TimedOut {
+                        operation: "position",
+                        waited: self.config.default_api_timeout,
+                        detail: format!("the position of {partition} is still being looked up"),
+                    },
+                );
+            }
+        }
+    }
+
+    pub(super) fn seek(
+        &mut self,
+        operation: OperationId,
+        partition: &TopicPartition,
+        to: SeekTo,
+        now: Instant,
+    ) {
+        if !self.fetch.is_assigned(partition) {
+            let topic_partition = partition.clone();
+            self.fail(
+                operation,
+                ConsumerError::NotAssigned {
+                    topic_partition,
+                    operation: "seek",
+                },
+            );
+            return;
+        }
+        self.ledger.forget_out(partition);
+        self.attention += 1;
+        self.with_fetch(|fetch| match to {
+            SeekTo::Offset(offset) => {
+                fetch.seek(partition, offset.offset, offset.leader_epoch, now)
+            }
+            SeekTo::Reset(reset) => fetch.seek_to(partition, reset.into(), now),
+        });
+        self.done(operation);
+    }
+
+    pub(super) fn pause(
+        &mut self,
+        operation: OperationId,
+        partitions: &BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        if self.refuse_foreign(operation, "pause", partitions) {
+            return;
+        }
+        self.with_fetch(|fetch| fetch.pause(partitions, now));
+        self.done(operation);
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        operation: OperationId,
+        partitions: &BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        if self.refuse_foreign(operation, "resume", partitions) {
+            return;
+        }
+        self.with_fetch(|fetch| fetch.resume(partitions, now));
+        self.done(operation);
+    }
+
+    fn refuse_foreign(
+        &mut self,
+        operation: OperationId,
+        name: &'static str,
+        partitions: &BTreeSet<TopicPartition>,
+    ) -> bool {
+        let Some(foreign) = partitions
+            .iter()
+            .find(|partition| !self.fetch.is_assigned(partition))
+        else {
+            return false;
+        };
+        let topic_partition = foreign.clone();
+        self.fail(
+            operation,
+            ConsumerError::NotAssigned {
+                topic_partition,
+                operation: name,
+            },
+        );
+        true
+    }
+
+    pub(super) fn list_offsets(
+        &mut self,
+        operation: OperationId,
+        queries: BTreeMap<TopicPartition, OffsetQuery>,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        let topics = queries.keys().map(|partition| partition.topic.clone());
+        self.metadata.add_interest(Interest::Question, topics, now);
+        let queries = queries
+            .into_iter()
+            .map(|(partition, query)| (partition, lookup(query)))
+            .collect();
+        let id = self.with_fetch(|fetch| fetch.list_offsets(queries, deadline, now));
+        self.offset_work.lookups.insert(id, operation);
+    }
+
+    pub(super) fn forget_offset_work(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        if let Some((_, waiting)) = &mut self.offset_work.again {
+            waiting.retain(|partition| !partitions.contains(partition));
+        }
+        for purpose in self.offset_work.offset_fetches.values_mut() {
+            if let OffsetFetchPurpose::Start(waiting) = purpose {
+                waiting.retain(|partition| !partitions.contains(partition));
+            }
+        }
+    }
+
+    pub(super) fn take_lookup(&mut self, id: ListOffsetsId) -> Option<OperationId> {
+        self.offset_work.lookups.remove(&id)
+    }
+}
+
+const fn lookup(query: OffsetQuery) -> OffsetLookup {
+    match query {
+        OffsetQuery::Beginning => OffsetLookup::Earliest,
+        OffsetQuery::End => OffsetLookup::Latest,
+        OffsetQuery::AtOrAfter(timestamp) => OffsetLookup::AtOrAfter(timestamp),
+    }
+}

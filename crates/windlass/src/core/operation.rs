@@ -1,0 +1,179 @@
+//! What the application asks of the core, and what it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use windlass_fetch::TakenRecords;
+use windlass_group::{AssignmentJob, AssignmentToken};
+use windlass_model::{
+    BrokerEndpoint, Cluster, NodeId, OffsetAndMetadata, TopicName, TopicPartition,
+};
+
+use super::rebalance::CallbackId;
+use crate::{ConsumerError, OffsetReset};
+
+/// The name of something the application asked for; later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub u64);
+
+/// How far the application is with what it was handed: everything of all polls up to `through`, and
+/// of the poll after it what lies below the offsets in `partial`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The last poll whose records the application has come back from.
+    pub through: Option<OperationId>,
+    /// Next offsets inside the records that are still in its hands.
+    pub partial: BTreeMap<TopicPartition, OffsetAndMetadata>,
+}
+
+/// Which moment of a partition is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetQuery {
+    /// The oldest record that exists.
+    Beginning,
+    /// Behind the newest record that may be read.
+    End,
+    /// The first record whose timestamp is at least this, in milliseconds since the Unix epoch.
+    AtOrAfter(i64),
+}
+
+/// An offset found by its timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetAndTimestamp {
+    /// The offset.
+    pub offset: i64,
+    /// The record's timestamp, in milliseconds since the Unix epoch; absent for beginnings and ends.
+    pub timestamp: Option<i64>,
+}
+
+/// Where to move a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeekTo {
+    /// To this offset.
+    Offset(OffsetAndMetadata),
+    /// To where a reset of this kind leads.
+    Reset(OffsetReset),
+}
+
+/// What to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitWhat {
+    /// Everything handed out so far.
+    HandedOut,
+    /// These offsets.
+    Offsets(BTreeMap<TopicPartition, OffsetAndMetadata>),
+}
+
+/// What the application asks for.
+#[derive(Clone, Debug)]
+pub enum Intent {
+    /// Records, at most this many. Stays open until there are some or [`Intent::EndPoll`].
+    Poll {
+        /// The most records to hand out.
+        max_records: usize,
+    },
+    /// The application no longer waits for this poll.
+    EndPoll(OperationId),
+    /// The application asks which of its partitions are still its own.
+    CheckIn,
+    /// Share these topics with the group.
+    Subscribe(BTreeSet<TopicName>),
+    /// Leave the group, or drop a manual assignment.
+    Unsubscribe,
+    /// Read these partitions without a group's assignment.
+    Assign(BTreeSet<TopicPartition>),
+    /// Commit; with a deadline until which retriable failures are retried, without one at most once.
+    Commit {
+        /// What to commit.
+        what: CommitWhat,
+        /// Until when to retry.
+        retry_until: Option<Instant>,
+    },
+    /// The partitions that are assigned.
+    Assignment,
+    /// The committed offsets of these partitions.
+    Committed(BTreeSet<TopicPartition>),
+    /// The position of this partition, waited for while it is not known.
+    Position(TopicPartition),
+    /// Move a position.
+    Seek(TopicPartition, SeekTo),
+    /// Hand out and fetch nothing of these until they are resumed.
+    Pause(BTreeSet<TopicPartition>),
+    /// End the pause of these.
+    Resume(BTreeSet<TopicPartition>),
+    /// Look offsets up.
+    ListOffsets(BTreeMap<TopicPartition, OffsetQuery>),
+    /// Commit what auto-commit covers, leave the group, and stop, all by the deadline.
+    Close,
+}
+
+/// What the application is told.
+#[derive(Debug)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// Records, none where the poll ended without.
+    Records {
+        /// The records.
+        records: Vec<TakenRecords>,
+        /// [`ConsumerCore::attention`](super::ConsumerCore::attention) at that moment.
+        attention: u64,
+    },
+    /// The partitions that are assigned now.
+    Partitions(BTreeSet<TopicPartition>),
+    /// Committed offsets; `None` where the group has none.
+    Offsets(BTreeMap<TopicPartition, Option<OffsetAndMetadata>>),
+    /// A position.
+    Position(i64),
+    /// Offsets that were looked up; `None` where no record is that young.
+    Listed(BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>),
+}
+
+/// Which method of the listener is to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallbackKind {
+    /// Partitions are about to go.
+    Revoked,
+    /// Partitions have come.
+    Assigned,
+    /// Partitions are gone.
+    Lost,
+}
+
+/// What the core wants done, besides requests.
+#[derive(Debug)]
+pub enum Effect {
+    /// Tell the application.
+    Reply {
+        /// What it had asked for.
+        operation: OperationId,
+        /// The answer.
+        outcome: Result<Reply, ConsumerError>,
+    },
+    /// Call the listener, then say so with `on_callback_done`.
+    Callback {
+        /// The name to say it under.
+        id: CallbackId,
+        /// The method to call.
+        kind: CallbackKind,
+        /// The partitions to tell it.
+        partitions: Vec<TopicPartition>,
+    },
+    /// Compute an assignment, here or on another thread, and give it to `on_assignment_computed`.
+    ComputeAssignment {
+        /// The name to give it back under.
+        token: AssignmentToken,
+        /// The work.
+        job: AssignmentJob,
+    },
+    /// Tell the transport where one broker is.
+    BrokerFound {
+        /// The broker.
+        node: NodeId,
+        /// Where it listens.
+        endpoint: BrokerEndpoint,
+    },
+    /// Tell the transport where the brokers are.
+    ClusterChanged(Arc<Cluster>),
+}

@@ -1,0 +1,143 @@
+//! Handing records to the application.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use windlass_model::{OffsetAndMetadata, TopicPartition};
+
+use super::{ConsumerCore, Effect, OperationId, Reply};
+use crate::ConsumerError;
+
+/// The application waits for records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PendingPoll {
+    operation: OperationId,
+    max_records: usize,
+}
+
+impl ConsumerCore {
+    pub(super) fn begin_poll(&mut self, operation: OperationId, max_records: usize, now: Instant) {
+        if let Some(stale) = self.polling.take() {
+            self.reply_no_records(stale.operation);
+        }
+        self.polling = Some(PendingPoll {
+            operation,
+            max_records,
+        });
+        self.with_group(|group| group.application_polling(true, now));
+    }
+
+    pub(super) fn end_poll(&mut self, poll: OperationId, now: Instant) {
+        if self
+            .polling
+            .is_some_and(|pending| pending.operation == poll)
+        {
+            self.polling = None;
+            self.reply_no_records(poll);
+            self.with_group(|group| group.application_polling(false, now));
+        }
+    }
+
+    pub(super) const fn application_waits(&self) -> bool {
+        self.polling.is_some()
+    }
+
+    /// Answers the waiting poll if there is something to answer it with. Records go before errors:
+    /// an error thrown in the place of records would lose them.
+    pub(super) fn serve_poll(&mut self, now: Instant) {
+        let Some(pending) = self.polling else {
+            return;
+        };
+        let taken = self.with_fetch(|fetch| fetch.take(pending.max_records, now));
+        let outcome = if !taken.is_empty() {
+            for records in &taken {
+                self.ledger.hand_out(
+                    pending.operation,
+                    &records.topic_partition,
+                    records.position_before.clone(),
+                );
+            }
+            Ok(Reply::Records {
+                records: taken,
+                attention: self.attention,
+            })
+        } else if let Some(error) = self.errors.pop_front() {
+            Err(error)
+        } else {
+            return;
+        };
+        self.polling = None;
+        self.effects.push_back(Effect::Reply {
+            operation: pending.operation,
+            outcome,
+        });
+        self.with_group(|group| group.application_polling(false, now));
+    }
+
+    /// The application holds records and wants to know which of them it may still give out. It is
+    /// here now, so what waits for it may go on.
+    pub(super) fn check_in(&mut self, operation: OperationId, now: Instant) {
+        self.advance_handovers_of_present_application(now);
+        let assigned = self.deliverable();
+        self.reply(operation, Reply::Partitions(assigned));
+    }
+
+    /// The partitions whose records may be given out: assigned, and not about to go.
+    pub(super) fn deliverable(&self) -> BTreeSet<TopicPartition> {
+        self.fetch
+            .assigned()
+            .filter(|partition| !self.handovers.holds(partition))
+            .cloned()
+            .collect()
+    }
+
+    /// Where the application stands in the partition: after everything it was handed.
+    pub(super) fn handed_out_position(
+        &self,
+        partition: &TopicPartition,
+    ) -> Option<OffsetAndMetadata> {
+        let position = self.fetch.position(partition)?;
+        Some(OffsetAndMetadata {
+            offset: position.offset,
+            leader_epoch: position.leader_epoch,
+            metadata: String::new(),
+        })
+    }
+
+    /// Where the application stands in the partition: before what it has not come back from.
+    pub(super) fn finished_position(
+        &self,
+        partition: &TopicPartition,
+    ) -> Option<OffsetAndMetadata> {
+        self.ledger
+            .before_out(partition)
+            .cloned()
+            .or_else(|| self.handed_out_position(partition))
+    }
+
+    fn reply_no_records(&mut self, operation: OperationId) {
+        let reply = Reply::Records {
+            records: Vec::new(),
+            attention: self.attention,
+        };
+        self.reply(operation, reply);
+    }
+
+    pub(super) fn reply(&mut self, operation: OperationId, reply: Reply) {
+        self.effects.push_back(Effect::Reply {
+            operation,
+            outcome: Ok(reply),
+        });
+    }
+
+    pub(super) fn done(&mut self, operation: OperationId) {
+        self.reply(operation, Reply::Done);
+    }
+
+    pub(super) fn fail(&mut self, operation: OperationId, error: ConsumerError) {
+        self.effects.push_back(Effect::Reply {
+            operation,
+            outcome: Err(error),
+        });
+    }
+}

@@ -1,0 +1,270 @@
+//! Partitions that come and go: hold, commit, tell the listener, let go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use windlass_fetch::StartPosition;
+use windlass_group::{CallbackToken, CommitMode};
+use windlass_model::TopicPartition;
+
+use super::offsets::CommitPurpose;
+use super::{CallbackKind, ConsumerCore, Effect};
+
+/// The name of a call to the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallbackId(pub u64);
+
+/// How far a handover is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Records of the partitions are in the application's hands; wait until it comes back.
+    AwaitingApplication,
+    /// What it came back from is being committed.
+    Committing,
+    /// The listener is at work.
+    Callback,
+}
+
+/// Partitions on their way in or out.
+#[derive(Debug)]
+struct Handover {
+    kind: CallbackKind,
+    /// The group machine's name for it; none where the group machine does not wait.
+    token: Option<CallbackToken>,
+    partitions: BTreeSet<TopicPartition>,
+    stage: Stage,
+}
+
+/// The handovers under way, by the name of their call to the listener.
+#[derive(Debug, Default)]
+pub(super) struct Handovers {
+    open: BTreeMap<CallbackId, Handover>,
+    counter: u64,
+}
+
+impl Handovers {
+    /// Whether the partition is on its way out.
+    pub(super) fn holds(&self, partition: &TopicPartition) -> bool {
+        self.open.values().any(|handover| {
+            handover.kind == CallbackKind::Revoked && handover.partitions.contains(partition)
+        })
+    }
+
+    fn open(&mut self, handover: Handover) -> CallbackId {
+        self.counter += 1;
+        let id = CallbackId(self.counter);
+        self.open.insert(id, handover);
+        id
+    }
+
+    fn awaiting(&self) -> Vec<CallbackId> {
+        self.open
+            .iter()
+            .filter(|(_, handover)| handover.stage == Stage::AwaitingApplication)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}
+
+impl ConsumerCore {
+    /// Partitions are to go: stop handing out, and as soon as the application holds nothing of them
+    /// commit, tell the listener, let go.
+    pub(super) fn begin_revocation(
+        &mut self,
+        token: Option<CallbackToken>,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        self.with_fetch(|fetch| fetch.hold(&partitions, now));
+        let waits =
+            self.ledger.any_out(&partitions) && !self.application_waits() && !self.is_closing();
+        let id = self.handovers.open(Handover {
+            kind: CallbackKind::Revoked,
+            token,
+            partitions,
+            stage: Stage::AwaitingApplication,
+        });
+        self.attention += 1;
+        if !waits {
+            self.commit_before_handover(id, now);
+        }
+    }
+
+    /// Partitions are gone: nothing of them may be handed out or committed any more.
+    pub(super) fn begin_loss(
+        &mut self,
+        token: Option<CallbackToken>,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        self.attention += 1;
+        // A revocation of the same partitions that was still waiting has been overtaken.
+        self.handovers.open.retain(|_, handover| {
+            handover.kind != CallbackKind::Revoked || handover.stage == Stage::Callback
+        });
+        self.let_go(&partitions, now);
+        self.begin_callback_for(CallbackKind::Lost, token, partitions, now);
+    }
+
+    /// Partitions have come: ask where to begin while the listener is told, and hand nothing out
+    /// before it has returned.
+    pub(super) fn begin_assignment(
+        &mut self,
+        token: Option<CallbackToken>,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        let starts = partitions
+            .iter()
+            .map(|partition| (partition.clone(), StartPosition::Awaiting))
+            .collect();
+        self.with_fetch(|fetch| fetch.assign(starts, now));
+        if self.listens {
+            self.with_fetch(|fetch| fetch.hold(&partitions, now));
+        }
+        self.ask_for_committed(partitions.clone(), now);
+        self.begin_callback_for(CallbackKind::Assigned, token, partitions, now);
+    }
+
+    /// Partitions assigned by hand: no listener, no waiting.
+    pub(super) fn begin_manual_assignment(
+        &mut self,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        let starts = partitions
+            .iter()
+            .map(|partition| (partition.clone(), StartPosition::Awaiting))
+            .collect();
+        self.with_fetch(|fetch| fetch.assign(starts, now));
+        self.ask_for_committed(partitions, now);
+    }
+
+    /// Partitions given up by hand.
+    pub(super) fn let_go_by_hand(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
+        if partitions.is_empty() {
+            return;
+        }
+        self.attention += 1;
+        if self.config.auto_commits() {
+            let offsets = self.auto_commit_offsets(partitions);
+            if !offsets.is_empty() {
+                self.send_commit(offsets, CommitMode::Async, CommitPurpose::Timer, now);
+            }
+        }
+        self.let_go(partitions, now);
+    }
+
+    /// Lets the handovers go on that waited for the application, if it has come back.
+    pub(super) fn advance_handovers(&mut self, now: Instant) {
+        for id in self.handovers.awaiting() {
+            let Some(handover) = self.handovers.open.get(&id) else {
+                continue;
+            };
+            if self.application_waits() || !self.ledger.any_out(&handover.partitions) {
+                self.commit_before_handover(id, now);
+            }
+        }
+    }
+
+    /// As [`ConsumerCore::advance_handovers`] when the application is here, with records in its
+    /// hands of which it has told how far it is.
+    pub(super) fn advance_handovers_of_present_application(&mut self, now: Instant) {
+        for id in self.handovers.awaiting() {
+            self.commit_before_handover(id, now);
+        }
+    }
+
+    fn commit_before_handover(&mut self, id: CallbackId, now: Instant) {
+        let Some(handover) = self.handovers.open.get(&id) else {
+            return;
+        };
+        let offsets = if self.config.auto_commits() {
+            self.auto_commit_offsets(&handover.partitions.clone())
+        } else {
+            BTreeMap::new()
+        };
+        if offsets.is_empty() {
+            self.begin_callback(id, now);
+            return;
+        }
+        let deadline = now
+            + self
+                .config
+                .max_poll_interval
+                .min(self.config.default_api_timeout);
+        let mode = CommitMode::Sync { deadline };
+        let commit = self.send_commit(offsets, mode, CommitPurpose::Handover(id), now);
+        match (commit, self.handovers.open.get_mut(&id)) {
+            (Some(_), Some(handover)) => handover.stage = Stage::Committing,
+            _ => self.begin_callback(id, now),
+        }
+    }
+
+    /// The commit has ended, well or not: the handover that waited for it goes on either way.
+    pub(super) fn commit_before_handover_done(&mut self, id: CallbackId, now: Instant) {
+        if self
+            .handovers
+            .open
+            .get(&id)
+            .is_some_and(|handover| handover.stage == Stage::Committing)
+        {
+            self.begin_callback(id, now);
+        }
+    }
+
+    fn begin_callback_for(
+        &mut self,
+        kind: CallbackKind,
+        token: Option<CallbackToken>,
+        partitions: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        let id = self.handovers.open(Handover {
+            kind,
+            token,
+            partitions,
+            stage: Stage::Callback,
+        });
+        self.begin_callback(id, now);
+    }
+
+    fn begin_callback(&mut self, id: CallbackId, now: Instant) {
+        let Some(handover) = self.handovers.open.get_mut(&id) else {
+            return;
+        };
+        handover.stage = Stage::Callback;
+        if self.listens {
+            self.effects.push_back(Effect::Callback {
+                id,
+                kind: handover.kind,
+                partitions: handover.partitions.iter().cloned().collect(),
+            });
+        } else {
+            self.callback_done(id, now);
+        }
+    }
+
+    /// The listener has returned, or there is none.
+    pub(super) fn callback_done(&mut self, id: CallbackId, now: Instant) {
+        let Some(handover) = self.handovers.open.remove(&id) else {
+            return;
+        };
+        match handover.kind {
+            CallbackKind::Revoked => self.let_go(&handover.partitions, now),
+            CallbackKind::Assigned => {
+                self.with_fetch(|fetch| fetch.release(&handover.partitions, now))
+            }
+            CallbackKind::Lost => {}
+        }
+        if let Some(token) = handover.token {
+            self.with_group(|group| group.on_callback_done(token, now));
+        }
+    }
+
+    fn let_go(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
+        self.with_fetch(|fetch| fetch.unassign(partitions, now));
+        self.ledger.forget(partitions);
+        self.forget_offset_work(partitions);
+    }
+}

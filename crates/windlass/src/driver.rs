@@ -1,0 +1,244 @@
+//! The one task that owns the core: carries out what it wants, and tells it what happened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use windlass_assignor::{AssignError, Assignment};
+use windlass_group::{AssignmentJob, AssignmentToken};
+use windlass_machine::{OutgoingRequest, RequestFailure, RequestId};
+use windlass_model::TopicPartition;
+use windlass_transport::{Broker, BrokerRequest, BrokerResponse, FetchPartSender, FetchParts};
+
+use crate::command::{Command, Outcome};
+use crate::core::{CallbackId, CallbackKind, ConsumerCore, Effect, Intent, OperationId, Progress};
+use crate::{RebalanceHandle, RebalanceListener};
+
+/// How long a consumer that was dropped may take to leave its group.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Assignments of more members than this are computed away from the driver's task, so that
+/// heartbeats go on meanwhile.
+const LARGE_GROUP: usize = 64;
+
+/// A computed assignment, under the name to give it back.
+type Computed = (AssignmentToken, Result<Assignment, AssignError>);
+
+/// Something that was under way has ended.
+enum Finished {
+    Answer(RequestId, Result<BrokerResponse, RequestFailure>),
+    Callback(CallbackId, Result<(), String>),
+    Computed(AssignmentToken, Result<Assignment, AssignError>),
+}
+
+/// The driver. It alone reads the clock.
+pub(crate) struct Driver {
+    core: ConsumerCore,
+    broker: Box<dyn Broker>,
+    listener: Option<Arc<dyn RebalanceListener>>,
+    handle: RebalanceHandle,
+    commands: mpsc::UnboundedReceiver<Command>,
+    answers: BTreeMap<OperationId, oneshot::Sender<Outcome>>,
+    attention: Arc<AtomicU64>,
+    work: JoinSet<Finished>,
+    parts: (
+        mpsc::UnboundedSender<FetchParts>,
+        mpsc::UnboundedReceiver<FetchParts>,
+    ),
+}
+
+impl Driver {
+    pub(crate) fn new(
+        core: ConsumerCore,
+        broker: Box<dyn Broker>,
+        listener: Option<Arc<dyn RebalanceListener>>,
+        handle: RebalanceHandle,
+        commands: mpsc::UnboundedReceiver<Command>,
+        attention: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            core,
+            broker,
+            listener,
+            handle,
+            commands,
+            answers: BTreeMap::new(),
+            attention,
+            work: JoinSet::new(),
+            parts: mpsc::unbounded_channel(),
+        }
+    }
+
+    /// Runs until the consumer is closed.
+    pub(crate) async fn run(mut self) {
+        let mut abandoned = false;
+        while !self.core.is_closed() {
+            let wakeup = self.core.poll_timeout();
+            if wakeup.is_some_and(|wakeup| wakeup.at <= now()) {
+                self.core.handle_timeout(now());
+                self.carry_out();
+                continue;
+            }
+            let deadline =
+                wakeup.map_or_else(|| now() + Duration::from_secs(3600), |wakeup| wakeup.at);
+            tokio::select! {
+                biased;
+                // Parts first: the answer that ends them must not overtake them.
+                Some(parts) = self.parts.1.recv() => {
+                    self.core.on_fetch_parts(parts.request, parts.parts, now());
+                }
+                Some(finished) = self.work.join_next() => self.on_finished(finished),
+                command = self.commands.recv(), if !abandoned => match command {
+                    Some(command) => self.on_command(command),
+                    None => {
+                        abandoned = true;
+                        self.core.submit(OperationId(u64::MAX), Intent::Close, &Progress::default(), now() + FAREWELL, now());
+                    }
+                },
+                () = tokio::time::sleep_until(deadline.into()) => self.core.handle_timeout(now()),
+            }
+            self.carry_out();
+        }
+        self.broker.close();
+    }
+
+    fn on_command(&mut self, command: Command) {
+        let Command {
+            operation,
+            intent,
+            progress,
+            timeout,
+            answer,
+        } = command;
+        self.answers.insert(operation, answer);
+        let now = now();
+        self.core
+            .submit(operation, intent, &progress, now + timeout, now);
+    }
+
+    fn on_finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+        match finished {
+            Ok(Finished::Answer(id, Ok(BrokerResponse::Message(response)))) => {
+                self.core.on_response(id, response, now());
+            }
+            Ok(Finished::Answer(id, Ok(BrokerResponse::FetchDone))) => {
+                self.core.on_fetch_done(id, now())
+            }
+            Ok(Finished::Answer(id, Err(failure))) => self.core.on_failure(id, failure, now()),
+            Ok(Finished::Callback(id, result)) => self.core.on_callback_done(id, result, now()),
+            Ok(Finished::Computed(token, result)) => {
+                self.core.on_assignment_computed(token, result, now())
+            }
+            Err(error) => tracing::error!(%error, "a task of the consumer's ended by itself"),
+        }
+    }
+
+    /// Sends what is to be sent and does what is to be done.
+    fn carry_out(&mut self) {
+        loop {
+            while let Some(request) = self.core.poll_request() {
+                self.send(request);
+            }
+            let mut computed = Vec::new();
+            while let Some(effect) = self.core.poll_effect() {
+                match effect {
+                    Effect::Reply { operation, outcome } => self.answer(operation, outcome),
+                    Effect::Callback {
+                        id,
+                        kind,
+                        partitions,
+                    } => self.call_listener(id, kind, partitions),
+                    Effect::ComputeAssignment { token, job } => {
+                        computed.extend(self.compute(token, job))
+                    }
+                    Effect::BrokerFound { node, endpoint } => {
+                        self.broker.on_broker(node, &endpoint)
+                    }
+                    Effect::ClusterChanged(cluster) => self.broker.on_cluster(&cluster),
+                }
+            }
+            if computed.is_empty() {
+                break;
+            }
+            for (token, result) in computed {
+                self.core.on_assignment_computed(token, result, now());
+            }
+        }
+        self.attention
+            .store(self.core.attention(), Ordering::Release);
+    }
+
+    fn send(&mut self, outgoing: OutgoingRequest) {
+        let OutgoingRequest {
+            id,
+            destination,
+            request,
+            max_version,
+            deadline,
+        } = outgoing;
+        let parts = FetchPartSender::new(id, self.parts.0.clone());
+        let request = BrokerRequest {
+            destination,
+            request,
+            max_version,
+            deadline,
+        };
+        let answer = self.broker.send(request, parts);
+        self.work
+            .spawn(async move { Finished::Answer(id, answer.await) });
+    }
+
+    fn answer(&mut self, operation: OperationId, outcome: Outcome) {
+        if let Some(answer) = self.answers.remove(&operation) {
+            // Nobody waits any more: what was handed out this way is still in the channel, where
+            // the application's side finds it again.
+            drop(answer.send(outcome));
+        }
+    }
+
+    fn call_listener(
+        &mut self,
+        id: CallbackId,
+        kind: CallbackKind,
+        partitions: Vec<TopicPartition>,
+    ) {
+        let Some(listener) = self.listener.clone() else {
+            self.work
+                .spawn(async move { Finished::Callback(id, Ok(())) });
+            return;
+        };
+        let handle = self.handle.clone();
+        let call = tokio::spawn(async move {
+            match kind {
+                CallbackKind::Revoked => listener.on_revoked(&partitions, &handle).await,
+                CallbackKind::Assigned => listener.on_assigned(&partitions, &handle).await,
+                CallbackKind::Lost => listener.on_lost(&partitions, &handle).await,
+            }
+            .map_err(|error| error.to_string())
+        });
+        self.work.spawn(async move {
+            let result = call
+                .await
+                .unwrap_or_else(|error| Err(format!("it panicked: {error}")));
+            Finished::Callback(id, result)
+        });
+    }
+
+    /// Computes a small assignment at once, a large one on a thread of its own.
+    fn compute(&mut self, token: AssignmentToken, job: AssignmentJob) -> Option<Computed> {
+        if job.member_count() <= LARGE_GROUP {
+            return Some((token, job.run()));
+        }
+        self.work
+            .spawn_blocking(move || Finished::Computed(token, job.run()));
+        None
+    }
+}
+
+/// The time, by the runtime's clock: tests may hold it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

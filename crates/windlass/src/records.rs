@@ -1,0 +1,362 @@
+//! What `poll` hands out: batches, and the records in them as borrowed views.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use windlass_fetch::TakenRecords;
+use windlass_model::TopicPartition;
+use windlass_protocol::records::{BatchError, DecodedBatch, Headers, Record as RecordView};
+
+use crate::ConsumerError;
+
+/// What a batch may grow to when it is decompressed, in bytes: more is taken for an attack.
+const LARGEST_BATCH: usize = 256 * 1024 * 1024;
+
+/// The records one `poll` handed out, grouped by partition.
+///
+/// They are counted references to the batches they came in: nothing is copied, nothing borrows from
+/// the consumer, and polling again, committing or seeking while holding them is fine. Compressed
+/// batches are decompressed when they are first walked, in the task that walks them.
+#[derive(Debug, Default)]
+pub struct Records {
+    partitions: Vec<PartitionRecords>,
+}
+
+impl Records {
+    pub(crate) fn new(taken: impl IntoIterator<Item = TakenRecords>) -> Self {
+        let mut partitions: Vec<PartitionRecords> = Vec::new();
+        for taken in taken {
+            let known = partitions
+                .iter_mut()
+                .find(|partition| partition.topic_partition == taken.topic_partition);
+            match known {
+                Some(partition) => partition.batches.push(Batch::new(taken)),
+                None => partitions.push(PartitionRecords {
+                    topic_partition: taken.topic_partition.clone(),
+                    batches: vec![Batch::new(taken)],
+                }),
+            }
+        }
+        Self { partitions }
+    }
+
+    /// Whether nothing came in time.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// How many records there are. Where a compacted batch has gaps this walks it.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.partitions.iter().map(PartitionRecords::count).sum()
+    }
+
+    /// The records of each partition, in order.
+    pub fn by_partition(&self) -> impl Iterator<Item = (&TopicPartition, &PartitionRecords)> {
+        self.partitions
+            .iter()
+            .map(|records| (&records.topic_partition, records))
+    }
+
+    /// Every record; those of one partition are in order.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Record<'_>, ConsumerError>> {
+        self.partitions.iter().flat_map(PartitionRecords::iter)
+    }
+}
+
+/// The records of one partition that one `poll` handed out.
+#[derive(Debug)]
+pub struct PartitionRecords {
+    topic_partition: TopicPartition,
+    batches: Vec<Batch>,
+}
+
+impl PartitionRecords {
+    /// The partition.
+    #[must_use]
+    pub const fn topic_partition(&self) -> &TopicPartition {
+        &self.topic_partition
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.batches
+            .iter()
+            .map(|batch| batch.iter(&self.topic_partition).count())
+            .sum()
+    }
+
+    /// The offset to commit once all of these are done with: that of the next record after them.
+    #[must_use]
+    pub fn next_offset(&self) -> i64 {
+        self.batches
+            .last()
+            .map_or(0, |batch| batch.taken.position_after.offset)
+    }
+
+    /// The records in order. A record that cannot be read is an error that names its place, and the
+    /// last item of its batch.
+    #[must_use]
+    pub fn iter(&self) -> PartitionRecordsIter<'_> {
+        PartitionRecordsIter {
+            records: self,
+            next_batch: 0,
+            current: None,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a PartitionRecords {
+    type Item = Result<Record<'a>, ConsumerError>;
+    type IntoIter = PartitionRecordsIter<'a>;
+
+    fn into_iter(self) -> PartitionRecordsIter<'a> {
+        self.iter()
+    }
+}
+
+/// A walk over [`PartitionRecords`].
+#[derive(Debug)]
+pub struct PartitionRecordsIter<'a> {
+    records: &'a PartitionRecords,
+    next_batch: usize,
+    current: Option<BatchIter<'a>>,
+}
+
+impl<'a> Iterator for PartitionRecordsIter<'a> {
+    type Item = Result<Record<'a>, ConsumerError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(record) = self.current.as_mut().and_then(BatchIter::next) {
+                return Some(record);
+            }
+            let batch = self.records.batches.get(self.next_batch)?;
+            self.next_batch += 1;
+            self.current = Some(batch.iter(&self.records.topic_partition));
+        }
+    }
+}
+
+/// One record, borrowed from the batch it came in.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    topic_partition: &'a TopicPartition,
+    body: &'a Bytes,
+    view: RecordView<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &'a str {
+        self.topic_partition.topic.as_str()
+    }
+
+    /// The index of the partition.
+    #[must_use]
+    pub const fn partition(&self) -> i32 {
+        self.topic_partition.partition
+    }
+
+    /// The partition.
+    #[must_use]
+    pub const fn topic_partition(&self) -> &'a TopicPartition {
+        self.topic_partition
+    }
+
+    /// The offset in the partition.
+    #[inline]
+    #[must_use]
+    pub const fn offset(&self) -> i64 {
+        self.view.offset
+    }
+
+    /// Milliseconds since the Unix epoch: when the record was made, or when the broker appended it,
+    /// as the topic's `message.timestamp.type` says; −1 if it has no timestamp.
+    #[inline]
+    #[must_use]
+    pub const fn timestamp(&self) -> i64 {
+        self.view.timestamp
+    }
+
+    /// The key; `None` for null.
+    #[inline]
+    #[must_use]
+    pub const fn key(&self) -> Option<&'a [u8]> {
+        self.view.key
+    }
+
+    /// The value; `None` for null, which in a compacted topic deletes the key.
+    #[inline]
+    #[must_use]
+    pub const fn value(&self) -> Option<&'a [u8]> {
+        self.view.value
+    }
+
+    /// The headers, in order, duplicates and nulls kept; parsed when walked.
+    #[inline]
+    #[must_use]
+    pub const fn headers(&self) -> &Headers<'a> {
+        &self.view.headers
+    }
+
+    /// The record as a value of its own, free to go to other tasks. Key and value are counted
+    /// references to the batch, so keeping one keeps the whole batch in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::Corrupt`] when the headers cannot be read.
+    pub fn to_owned(&self) -> Result<OwnedRecord, ConsumerError> {
+        let mut headers = Vec::new();
+        for header in self.view.headers.iter() {
+            let header =
+                header.map_err(|error| corrupt(self.topic_partition, self.view.offset, &error))?;
+            headers.push((
+                self.body.slice_ref(header.key),
+                header.value.map(|value| self.body.slice_ref(value)),
+            ));
+        }
+        Ok(OwnedRecord {
+            topic_partition: self.topic_partition.clone(),
+            offset: self.view.offset,
+            timestamp: self.view.timestamp,
+            key: self.view.key.map(|key| self.body.slice_ref(key)),
+            value: self.view.value.map(|value| self.body.slice_ref(value)),
+            headers,
+        })
+    }
+}
+
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("topic_partition", self.topic_partition)
+            .field("record", &self.view)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A record that owns what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    /// The partition.
+    pub topic_partition: TopicPartition,
+    /// The offset in the partition.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch, −1 if the record has no timestamp.
+    pub timestamp: i64,
+    /// The key; `None` for null.
+    pub key: Option<Bytes>,
+    /// The value; `None` for null.
+    pub value: Option<Bytes>,
+    /// The headers, in order, duplicates and nulls kept.
+    pub headers: Vec<(Bytes, Option<Bytes>)>,
+}
+
+/// A batch, or the part of one that was handed out.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) taken: TakenRecords,
+    decoded: OnceLock<Result<DecodedBatch, BatchError>>,
+}
+
+impl Batch {
+    pub(crate) const fn new(taken: TakenRecords) -> Self {
+        Self {
+            taken,
+            decoded: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn iter<'a>(&'a self, topic_partition: &'a TopicPartition) -> BatchIter<'a> {
+        let decoded = self
+            .decoded
+            .get_or_init(|| self.taken.batch.decompressed(LARGEST_BATCH));
+        let state = match decoded {
+            Ok(batch) => BatchIterState::Walking {
+                body: batch.body(),
+                records: batch.records_from(self.taken.from_offset),
+            },
+            Err(error) => BatchIterState::Failed(error),
+        };
+        BatchIter {
+            topic_partition,
+            until: self.taken.until_offset,
+            from: self.taken.from_offset,
+            state,
+        }
+    }
+}
+
+enum BatchIterState<'a> {
+    Walking {
+        body: &'a Bytes,
+        records: windlass_protocol::records::Records<'a>,
+    },
+    Failed(&'a BatchError),
+    Over,
+}
+
+/// A walk over what was handed out of a batch.
+pub(crate) struct BatchIter<'a> {
+    topic_partition: &'a TopicPartition,
+    from: i64,
+    until: i64,
+    state: BatchIterState<'a>,
+}
+
+impl fmt::Debug for BatchIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchIter")
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Iterator for BatchIter<'a> {
+    type Item = Result<Record<'a>, ConsumerError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.state {
+            BatchIterState::Walking { body, records } => match records.next()? {
+                Ok(view) if view.offset < self.until => {
+                    self.from = view.offset + 1;
+                    Some(Ok(Record {
+                        topic_partition: self.topic_partition,
+                        body,
+                        view,
+                    }))
+                }
+                Ok(_) => {
+                    self.state = BatchIterState::Over;
+                    None
+                }
+                Err(error) => {
+                    self.state = BatchIterState::Over;
+                    Some(Err(corrupt(self.topic_partition, self.from, &error)))
+                }
+            },
+            BatchIterState::Failed(error) => {
+                let error = corrupt(self.topic_partition, self.from, error);
+                self.state = BatchIterState::Over;
+                Some(Err(error))
+            }
+            BatchIterState::Over => None,
+        }
+    }
+}
+
+#[cold]
+fn corrupt(topic_partition: &TopicPartition, offset: i64, error: &BatchError) -> ConsumerError {
+    ConsumerError::Corrupt {
+        topic_partition: topic_partition.clone(),
+        offset,
+        detail: error.to_string(),
+    }
+}

@@ -1,0 +1,94 @@
+//! The consumer's configuration, cut to what each layer needs.
+
+use windlass_fetch::FetchConfig;
+use windlass_group::GroupConfig;
+use windlass_model::{BrokerEndpoint, GroupInstanceId};
+use windlass_transport::TransportOptions;
+
+use crate::config::parse_server;
+use crate::core::MetadataConfig;
+use crate::{Config, ConfigError, IsolationLevel, OffsetReset};
+
+/// Room beside the records in a Fetch response, for everything that is not records.
+const RESPONSE_OVERHEAD: usize = 64 * 1024 * 1024;
+
+impl Config {
+    /// The bootstrap servers as endpoints.
+    ///
+    /// # Errors
+    ///
+    /// Names the first that is no `host:port`.
+    pub fn bootstrap_endpoints(&self) -> Result<Vec<BrokerEndpoint>, ConfigError> {
+        self.bootstrap_servers
+            .iter()
+            .map(|server| parse_server(server).map(|(host, port)| BrokerEndpoint::new(host, port)))
+            .collect()
+    }
+
+    pub(crate) fn metadata_config(&self) -> MetadataConfig {
+        MetadataConfig {
+            max_age: self.metadata_max_age,
+            request_timeout: self.request_timeout,
+            retry_backoff: self.retry_backoff,
+            retry_backoff_max: self.retry_backoff_max,
+            allow_auto_create_topics: self.allow_auto_create_topics,
+        }
+    }
+
+    /// What the group machine needs; nothing without a group.
+    pub(crate) fn group_config(&self) -> Option<GroupConfig> {
+        let group_id = self.group_id.as_deref()?;
+        Some(GroupConfig {
+            group_instance_id: self.group_instance_id.as_deref().map(GroupInstanceId::new),
+            client_rack: self.client_rack.clone(),
+            session_timeout: self.session_timeout,
+            heartbeat_interval: self.heartbeat_interval,
+            rebalance_timeout: self.max_poll_interval,
+            request_timeout: self.request_timeout,
+            retry_backoff: self.retry_backoff,
+            retry_backoff_max: self.retry_backoff_max,
+            ..GroupConfig::new(group_id, self.assignors.clone())
+        })
+    }
+
+    pub(crate) fn fetch_config(&self) -> FetchConfig {
+        FetchConfig {
+            min_bytes: self.fetch_min_bytes,
+            max_bytes: self.fetch_max_bytes,
+            max_wait: self.fetch_max_wait,
+            max_partition_bytes: self.max_partition_fetch_bytes,
+            buffer_bytes: self.buffer_bytes,
+            isolation_level: match self.isolation_level {
+                IsolationLevel::ReadUncommitted => windlass_fetch::IsolationLevel::ReadUncommitted,
+                IsolationLevel::ReadCommitted => windlass_fetch::IsolationLevel::ReadCommitted,
+            },
+            offset_reset: self.auto_offset_reset.into(),
+            client_rack: self.client_rack.clone(),
+            request_timeout: self.request_timeout,
+            retry_backoff: self.retry_backoff,
+            retry_backoff_max: self.retry_backoff_max,
+        }
+    }
+
+    pub(crate) fn transport_options(&self) -> TransportOptions {
+        let mut options = TransportOptions::default();
+        options.client_id = Some(self.effective_client_id());
+        options.reconnect_backoff = self.reconnect_backoff;
+        options.reconnect_backoff_max = self.reconnect_backoff_max;
+        options.setup_timeout = self.connection_setup_timeout;
+        options.max_response_bytes = usize::try_from(self.fetch_max_bytes)
+            .unwrap_or(0)
+            .saturating_add(RESPONSE_OVERHEAD);
+        options
+    }
+}
+
+impl From<OffsetReset> for windlass_fetch::OffsetReset {
+    fn from(reset: OffsetReset) -> Self {
+        match reset {
+            OffsetReset::Earliest => Self::Earliest,
+            OffsetReset::Latest => Self::Latest,
+            OffsetReset::None => Self::None,
+        }
+    }
+}
