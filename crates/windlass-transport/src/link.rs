@@ -162,6 +162,7 @@ impl Link {
         let now = Instant::now();
         if let Some(until) = self.throttled_until {
             if now < until {
+                inbox.obstacle = "the broker throttled this client".to_owned();
                 self.alarm.ring_by(until);
                 return;
             }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use windlass_machine::{Destination, FailureKind};
+use windlass_model::{BrokerEndpoint, NodeId};
+use windlass_transport::Broker;
 
 use crate::scripted_broker::{client, failure, heartbeat, number};
 
@@ -76,6 +78,18 @@ async fn known_brokers_come_before_bootstrap_addresses() {
         BTreeSet::from(["node-1", "node-2"])
     );
     assert_eq!(bootstrap, ["boot-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bootstrap_address_that_is_a_known_broker_is_tried_once() {
+    let (mut client, mut network) = client(1);
+    let endpoint = BrokerEndpoint::new("boot-1", 9092);
+    client.connections.on_broker(NodeId(1), &endpoint);
+    let answer = client.send(Destination::Any, heartbeat(1));
+    network.attempt().await.refuse();
+    failure(answer).await;
+    sleep(Duration::from_secs(10)).await;
+    assert!(network.is_quiet());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, sleep};
 use windlass_machine::{Destination, FailureKind};
 use windlass_model::NodeId;
 
@@ -122,6 +122,20 @@ async fn a_deadline_that_has_passed_is_not_sent() {
     assert_eq!(failure(late).await.kind, FailureKind::TimedOut);
     broker.echo().await;
     assert_eq!(number(next).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_passes_as_the_connection_is_made_costs_nothing() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let late = client.send_within(NODE, heartbeat(1), 5 * SECOND);
+    let next = client.send(NODE, heartbeat(2));
+    let mut broker = network.attempt().await.accept();
+    broker.negotiate().await;
+    advance(6 * SECOND).await;
+    assert_eq!(failure(late).await.kind, FailureKind::TimedOut);
+    broker.echo().await;
+    assert_eq!(number(next).await, 2);
 }
 
 #[tokio::test(start_paused = true)]

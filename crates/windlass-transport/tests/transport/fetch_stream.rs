@@ -230,7 +230,7 @@ async fn a_deadline_covers_the_last_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_connection_is_left_alone_for_as_long_as_asked() {
+async fn a_fetch_can_be_throttled() {
     let mut throttled = three_partitions();
     throttled.throttle_time_ms = 5000;
     let (mut client, fetch, mut broker, frame) = asked(throttled).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use windlass_machine::{Destination, FailureKind};
 use windlass_model::{BrokerEndpoint, Cluster, NodeId};
 use windlass_transport::Broker;
@@ -70,6 +70,19 @@ async fn a_broker_that_moved_is_connected_to_anew() {
         .await;
     assert_eq!(number(old).await, 1);
     old_place.hung_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_wants_any_more_is_not_made() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let answer = client.send_within(NODE, heartbeat(1), Duration::from_secs(1));
+    let mut attempt = network.attempt().await;
+    client.know(&[2]);
+    assert_eq!(failure(answer).await.kind, FailureKind::TimedOut);
+    let start = Instant::now();
+    attempt.abandoned().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
@@ -16,3 +17,4 @@ mod pipelining;
 mod reconnect;
 mod scripted_broker;
 mod tcp;
+mod throttle;

@@ -48,6 +48,27 @@ async fn a_broker_that_does_not_read_does_not_keep_answers_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_larger_than_the_pipe_is_written_to_its_end() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let mut large = heartbeat(2);
+    large.group_id = "g".repeat(30_000);
+    large.member_id = "m".repeat(30_000);
+    let answers: Vec<_> = (0..5).map(|_| client.send(NODE, large.clone())).collect();
+    let mut broker = network.attempt().await.serve().await;
+    let mut received = Vec::new();
+    for _ in 0..5 {
+        received.push(broker.request().await.unwrap());
+    }
+    for request in &received {
+        broker.answer(request, heartbeat_answer(2)).await;
+    }
+    for answer in answers {
+        assert_eq!(number(answer).await, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_answers_in_one_read_and_one_answer_in_many_reads() {
     let (mut client, mut network) = client(0);
     client.know(&[1]);

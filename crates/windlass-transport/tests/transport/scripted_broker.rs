@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use windlass_machine::{Destination, RequestFailure};
 use windlass_model::{BrokerEndpoint, Cluster, NodeId};
 use windlass_protocol::messages::api_versions::ApiVersion;
@@ -23,6 +23,9 @@ use windlass_transport::{
 
 /// The size of the pipe in each direction.
 const PIPE_BYTES: usize = 64 * 1024;
+
+/// Longer than anything a test waits for: in virtual time a test that would hang fails at once.
+const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a request of a test may take, where the test says nothing else.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,6 +62,12 @@ impl Connect for Switchboard {
 }
 
 impl Attempt {
+    /// Waits until nobody wants the connection any more.
+    pub(crate) async fn abandoned(&mut self) {
+        let abandoned = timeout(FOR_EVER, self.outcome.closed()).await;
+        abandoned.expect("still wanted");
+    }
+
     pub(crate) fn refuse(self) {
         let error = io::Error::from(io::ErrorKind::ConnectionRefused);
         self.outcome.send(Err(error)).unwrap();
@@ -89,7 +98,8 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) async fn attempt(&mut self) -> Attempt {
-        self.attempts.recv().await.unwrap()
+        let attempt = timeout(FOR_EVER, self.attempts.recv()).await;
+        attempt.expect("nobody connects").unwrap()
     }
 
     /// Whether nobody has asked for a connection since.
@@ -220,7 +230,8 @@ impl ScriptedBroker {
     /// The next request, or nothing once the client has hung up.
     pub(crate) async fn request(&mut self) -> Option<Received> {
         while self.input.len() < 4 || self.input.len() < 4 + self.frame_length() {
-            if self.stream.read_buf(&mut self.input).await.unwrap_or(0) == 0 {
+            let read = timeout(FOR_EVER, self.stream.read_buf(&mut self.input)).await;
+            if read.expect("the client is silent").unwrap_or(0) == 0 {
                 return None;
             }
         }

@@ -1,0 +1,65 @@
+//! A broker that asks to be left alone is left alone (KIP-219).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use windlass_machine::{Destination, FailureKind};
+use windlass_model::NodeId;
+
+use crate::scripted_broker::{
+    Client, PATIENCE, ScriptedBroker, client, failure, heartbeat, heartbeat_answer, number,
+};
+
+const NODE: Destination = Destination::Node(NodeId(1));
+
+/// A client whose first request was answered with so much throttle time.
+async fn throttled(milliseconds: i32) -> (Client, ScriptedBroker) {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let answer = client.send(NODE, heartbeat(1));
+    let mut broker = network.attempt().await.serve().await;
+    let received = broker.request().await.unwrap();
+    let mut response = heartbeat_answer(1);
+    response.throttle_time_ms = milliseconds;
+    broker.answer(&received, response).await;
+    assert_eq!(
+        number(answer).await,
+        1,
+        "the answer itself is not kept back"
+    );
+    (client, broker)
+}
+
+/// How long the next request is kept back.
+async fn silence(milliseconds: i32) -> Duration {
+    let (mut client, mut broker) = throttled(milliseconds).await;
+    let start = Instant::now();
+    let answer = client.send_within(NODE, heartbeat(2), 10 * PATIENCE);
+    broker.echo().await;
+    assert_eq!(number(answer).await, 2);
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_request_waits_for_as_long_as_asked_within_reason() {
+    assert_eq!(silence(0).await, Duration::ZERO);
+    assert_eq!(silence(-7).await, Duration::ZERO);
+    assert_eq!(silence(4000).await.as_secs(), 4);
+    assert_eq!(silence(i32::MAX).await.as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_kept_back_keeps_its_deadline() {
+    let (mut client, mut broker) = throttled(10_000).await;
+    let hasty = client.send_within(NODE, heartbeat(2), Duration::from_secs(1));
+    let patient = client.send(NODE, heartbeat(3));
+    let failure = failure(hasty).await;
+    assert_eq!(failure.kind, FailureKind::TimedOut);
+    assert!(failure.detail.contains("throttled"), "{failure}");
+    broker.echo().await;
+    assert_eq!(
+        number(patient).await,
+        3,
+        "the connection is not lost over it"
+    );
+}
