@@ -1,9 +1,29 @@
 //! Automation of the workspace.
 
+mod bench;
+mod ci;
 mod codegen;
+mod kafka;
+mod process;
+mod tidy;
 
 use std::env;
 use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask VERB
+
+  ci                      everything that has to hold before a change lands
+  codegen [--check]       generate the codec's messages, or check that they are current
+  tidy                    the rules of the tree that no compiler checks
+  kafka up [--nodes 1|3] [--name NAME]
+                          start Apache Kafka; prints its bootstrap address
+  kafka down|status [--name NAME]
+  kafka kill|stop|restart N [--name NAME]
+  kafka fetch             only bring the jars
+  kafka run CLASS ARGS…   run one of Kafka's own tools
+  sim ARGS…               run the simulator (--seeds A..B, --replay SEED)
+  bench [NAME]            criterion benches
+  fuzz TARGET [ARGS…]     fuzz with cargo-fuzz (needs a nightly toolchain)";
 
 #[expect(
     clippy::print_stderr,
@@ -13,9 +33,15 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
+        ["ci"] => ci::run(),
         ["codegen"] => codegen::run(false),
         ["codegen", "--check"] => codegen::run(true),
-        _ => Err("usage: cargo xtask codegen [--check]".to_owned()),
+        ["tidy"] => tidy::run(),
+        ["kafka", rest @ ..] => kafka::run(rest),
+        ["sim", rest @ ..] => bench::simulate(rest),
+        ["bench", rest @ ..] => bench::bench(rest),
+        ["fuzz", target, rest @ ..] => bench::fuzz(target, rest),
+        _ => Err(USAGE.to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
