@@ -134,19 +134,15 @@ impl Cluster {
     }
 }
 
-/// Ports nobody listens on: one for clients and one for controllers, for each node.
+/// Ports nobody listens on: one for clients and one for controllers, for each node. They lie below
+/// those the system gives to outgoing connections, so that a node that is down keeps its own.
 fn free_ports(count: u16) -> Result<Vec<(u16, u16)>, String> {
-    let mut listeners = Vec::new();
-    let mut port = || {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
-        let port = listener
-            .local_addr()
-            .map_err(|error| error.to_string())?
-            .port();
-        // Kept open until all are found, so that none is found twice.
-        listeners.push(listener);
-        Ok::<u16, String>(port)
-    };
+    const FIRST: u32 = 20_000;
+    const LAST: u32 = 32_000;
+    let start = std::process::id() * 7 % (LAST - FIRST);
+    let mut candidates = (0..LAST - FIRST)
+        .filter_map(|step| u16::try_from(FIRST + (start + step) % (LAST - FIRST)).ok())
+        .filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let mut port = || candidates.next().ok_or_else(|| "no free port".to_owned());
     (0..count).map(|_| Ok((port()?, port()?))).collect()
 }
