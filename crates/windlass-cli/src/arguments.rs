@@ -1,0 +1,220 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A Kafka consumer in pure Rust, on the command line.
+///
+/// Try `windlass demo` first: it needs no Kafka. Set WINDLASS_LOG=windlass=debug to see what a
+/// consumer does and why.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Watch a group share six partitions: members join, leave and crash (no Kafka needed)
+    Demo(DemoArguments),
+    /// Run the embedded broker on a port, for any Kafka client
+    Broker(BrokerArguments),
+    /// Print the records of a topic
+    Consume(ConsumeArguments),
+    /// Send each line of standard input as a record
+    Produce(ProduceArguments),
+    /// List groups, or describe one with its lag
+    Groups(GroupsArguments),
+    /// Read records as fast as possible and print one line of JSON about it
+    Perf(PerfArguments),
+    /// Speak the command line and JSON events of Kafka's own VerifiableConsumer
+    VerifiableConsumer(VerifiableConsumerArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  windlass demo\n  windlass demo --seconds 10 | cat    # plain lines, as in a log")]
+pub(crate) struct DemoArguments {
+    /// How long the demonstration takes
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(8..=600))]
+    pub(crate) seconds: u64,
+    /// Print plain lines even on a terminal
+    #[arg(long)]
+    pub(crate) plain: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  windlass broker --listen 127.0.0.1:9092 --topic user-events:6")]
+pub(crate) struct BrokerArguments {
+    /// Address of the first node; further nodes take the ports after it
+    #[arg(long, default_value = "127.0.0.1:9092")]
+    pub(crate) listen: String,
+    /// How many nodes the cluster has
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=32))]
+    pub(crate) nodes: i32,
+    /// A topic to create, as NAME:PARTITIONS; may be given several times
+    #[arg(long = "topic", value_name = "NAME:PARTITIONS")]
+    pub(crate) topics: Vec<String>,
+    /// Create topics when they are first asked for, with this many partitions
+    #[arg(long, value_name = "PARTITIONS")]
+    pub(crate) auto_create: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// The value, and nothing else
+    Value,
+    /// Partition, offset, timestamp, key and value, for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  windlass consume --topic orders --from beginning --to end\n  \
+    windlass consume --topic orders --group billing --format json\n  \
+    windlass consume --topic orders --from -10 --max 10")]
+pub(crate) struct ConsumeArguments {
+    /// Brokers to ask first, as host:port,host:port
+    #[arg(long, short, default_value = "localhost:9092")]
+    pub(crate) bootstrap: String,
+    /// The topic
+    #[arg(long, short)]
+    pub(crate) topic: String,
+    /// Join this group and commit; without it every partition is read and nothing is committed
+    #[arg(long, short)]
+    pub(crate) group: Option<String>,
+    /// Where to begin: beginning, end, an offset, or -N for N records before the end of each partition
+    #[arg(long, default_value = "beginning", allow_hyphen_values = true)]
+    pub(crate) from: String,
+    /// Where to stop: end (as it is when the program starts) or an offset; without it never
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// Stop after this many records
+    #[arg(long, short = 'n')]
+    pub(crate) max: Option<u64>,
+    /// How to print a record; by default text on a terminal, json otherwise
+    #[arg(long, short, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// A Kafka property, as NAME=VALUE; may be given several times
+    #[arg(long = "property", short = 'X', value_name = "NAME=VALUE")]
+    pub(crate) properties: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  seq 1 100 | windlass produce --topic numbers\n  \
+    echo 'key:value' | windlass produce --topic pairs --key-separator :")]
+pub(crate) struct ProduceArguments {
+    /// Brokers to ask first, as host:port,host:port
+    #[arg(long, short, default_value = "localhost:9092")]
+    pub(crate) bootstrap: String,
+    /// The topic
+    #[arg(long, short)]
+    pub(crate) topic: String,
+    /// Send everything to this partition; without it keys are hashed as Kafka does, other lines go round
+    #[arg(long, short)]
+    pub(crate) partition: Option<i32>,
+    /// What separates the key from the value on a line
+    #[arg(long, short = 'K')]
+    pub(crate) key_separator: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  windlass groups\n  windlass groups billing --json")]
+pub(crate) struct GroupsArguments {
+    /// Brokers to ask first, as host:port,host:port
+    #[arg(long, short, default_value = "localhost:9092")]
+    pub(crate) bootstrap: String,
+    /// The group to describe; without it the groups are listed
+    pub(crate) group: Option<String>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  windlass perf --topic events --records 20000000")]
+pub(crate) struct PerfArguments {
+    /// Brokers to ask first, as host:port,host:port
+    #[arg(long, short, default_value = "localhost:9092")]
+    pub(crate) bootstrap: String,
+    /// The topic
+    #[arg(long, short)]
+    pub(crate) topic: String,
+    /// How many records to read, as a fresh group from the start
+    #[arg(long, short)]
+    pub(crate) records: u64,
+    /// The group; a name that was never used by default
+    #[arg(long, short)]
+    pub(crate) group: Option<String>,
+    /// A Kafka property, as NAME=VALUE; may be given several times
+    #[arg(long = "property", short = 'X', value_name = "NAME=VALUE")]
+    pub(crate) properties: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifiableConsumerArguments {
+    /// Brokers to ask first, as host:port,host:port
+    #[arg(long)]
+    pub(crate) bootstrap_server: String,
+    /// Consume this topic
+    #[arg(long)]
+    pub(crate) topic: String,
+    /// The group protocol; only classic is built yet
+    #[arg(long, default_value = "classic")]
+    pub(crate) group_protocol: String,
+    /// The server's assignor; only used by the consumer protocol
+    #[arg(long)]
+    pub(crate) group_remote_assignor: Option<String>,
+    /// The consumer group
+    #[arg(long)]
+    pub(crate) group_id: String,
+    /// The lasting identity of this member
+    #[arg(long)]
+    pub(crate) group_instance_id: Option<String>,
+    /// Stop after this many records; -1 for never
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
+    pub(crate) max_messages: i64,
+    /// The session timeout in milliseconds
+    #[arg(long)]
+    pub(crate) session_timeout: Option<u32>,
+    /// Print an event for every record
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Commit by timer instead of after every poll
+    #[arg(long)]
+    pub(crate) enable_autocommit: bool,
+    /// How long closing may take, in milliseconds
+    #[arg(long, default_value_t = 30_000)]
+    pub(crate) close_timeout: u32,
+    /// Where to begin without a committed offset: earliest, latest or none
+    #[arg(long, default_value = "earliest")]
+    pub(crate) reset_policy: String,
+    /// The assignment strategy, by Kafka's name or class
+    #[arg(long, default_value = "org.apache.kafka.clients.consumer.RangeAssignor")]
+    pub(crate) assignment_strategy: String,
+    /// A property file (the old name of --command-config)
+    #[arg(long = "consumer.config", conflicts_with = "command_config")]
+    pub(crate) consumer_config: Option<PathBuf>,
+    /// A property file; what the command line says goes before it
+    #[arg(long)]
+    pub(crate) command_config: Option<PathBuf>,
+}
+
+/// Splits NAME=VALUE.
+pub(crate) fn property(text: &str) -> Result<(&str, &str), crate::failure::Failure> {
+    text.split_once('=')
+        .ok_or_else(|| crate::failure::Failure::usage(format!("{text:?} is no property: write NAME=VALUE")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,55 @@
+//! `windlass broker`: the embedded broker on a port.
+
+use std::net::SocketAddr;
+
+use windlass_broker::EmbeddedCluster;
+
+use crate::arguments::BrokerArguments;
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
+    let address: SocketAddr = arguments
+        .listen
+        .parse()
+        .map_err(|_| Failure::usage(format!("--listen {}: write an address and a port, as 127.0.0.1:9092", arguments.listen)))?;
+    let mut builder = EmbeddedCluster::builder().nodes(arguments.nodes).listen(address);
+    for topic in &arguments.topics {
+        let (name, partitions) = parse_topic(topic)?;
+        builder = builder.topic(name, partitions);
+    }
+    if let Some(partitions) = arguments.auto_create {
+        builder = builder.auto_create_topics(partitions);
+    }
+    let cluster = builder
+        .start()
+        .await
+        .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
+    output::line(&format!("listening on {}", cluster.bootstrap_servers()))?;
+    tokio::signal::ctrl_c().await?;
+    cluster.shutdown().await;
+    Ok(())
+}
+
+fn parse_topic(text: &str) -> Result<(&str, i32), Failure> {
+    let wrong = || Failure::usage(format!("--topic {text}: write NAME:PARTITIONS, as user-events:6"));
+    let (name, partitions) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let partitions = partitions.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    if name.is_empty() {
+        return Err(wrong());
+    }
+    Ok((name, partitions))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_name_and_partitions() {
+        assert_eq!(parse_topic("user-events:6").unwrap(), ("user-events", 6));
+        assert!(parse_topic("user-events").is_err());
+        assert!(parse_topic(":6").is_err());
+        assert!(parse_topic("a:0").is_err());
+    }
+}
