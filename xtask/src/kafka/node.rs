@@ -78,7 +78,9 @@ impl Node {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()?));
         let start = Instant::now();
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
-            if start.elapsed() > PATIENCE || !self.is_alive() {
+            // A process that is only just becoming java has no command line to know it by.
+            let settled = start.elapsed() > Duration::from_secs(2);
+            if start.elapsed() > PATIENCE || (settled && !self.is_alive()) {
                 return Err(format!(
                     "node {} does not answer; its log is {}",
                     self.id,
