@@ -17,6 +17,7 @@ use crate::membership::CommitGate;
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::ownership::Ownership;
 use crate::timer::GroupTimer;
+use crate::words::counted;
 use crate::{CommitError, GroupConfig, GroupEvent, commit_request};
 
 /// A commit that has not ended.
@@ -342,10 +343,10 @@ fn end_finished(commits: &mut Vec<Commit>, out: &mut Outputs) {
             .values()
             .find_map(|result| result.as_ref().err())
         {
-            None => format!("{} offsets are stored", commit.results.len()),
+            None => format!("stored: {}", counted(commit.results.len(), "offset")),
             Some(error) => format!(
-                "{failed} of {} offsets are not stored: {error}",
-                commit.results.len()
+                "{failed} of {} not stored: {error}",
+                counted(commit.results.len(), "offset")
             ),
         };
         out.emit(GroupEvent::CommitDone {

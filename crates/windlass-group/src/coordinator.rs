@@ -186,11 +186,9 @@ fn found(
         Err(_) => return Err(Lookup::Later),
     };
     let group = config.group_id.as_str();
-    let Some(coordinator) = response
-        .coordinators
-        .into_iter()
-        .find(|one| one.key == group)
-    else {
+    // Brokers before FindCoordinator version 4 do not repeat the key.
+    let mut coordinators = response.coordinators.into_iter();
+    let Some(coordinator) = coordinators.find(|one| one.key == group || one.key.is_empty()) else {
         return Err(Lookup::Later);
     };
     let code = coordinator.error_code;

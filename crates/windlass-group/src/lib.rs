@@ -64,6 +64,7 @@ mod partition_watch;
 mod state;
 mod timer;
 mod turn;
+mod words;
 
 pub use assignment_job::AssignmentJob;
 pub use config::GroupConfig;

@@ -95,18 +95,3 @@ impl Member {
         }
     }
 }
-
-/// A set of topics, for a person.
-pub(crate) fn list_topics(topics: &BTreeSet<TopicName>) -> String {
-    const SHOWN: usize = 5;
-    let mut text = topics
-        .iter()
-        .take(SHOWN)
-        .map(|topic| format!("`{topic}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if topics.len() > SHOWN {
-        text.push_str(&format!(" and {} more", topics.len() - SHOWN));
-    }
-    text
-}

@@ -16,6 +16,7 @@ use crate::event::{OffsetFetchId, OffsetFetchResults};
 use crate::identity::Identity;
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::timer::GroupTimer;
+use crate::words::counted;
 use crate::{GroupConfig, GroupError, GroupEvent, OffsetFetchError};
 
 /// A question that has not ended.
@@ -182,7 +183,10 @@ impl OffsetFetches {
         self.questions = waiting;
         for question in finished {
             let reason = match question.results.values().find_map(|one| one.as_ref().err()) {
-                None => format!("{} committed offsets are known", question.results.len()),
+                None => format!(
+                    "known: {}",
+                    counted(question.results.len(), "committed offset")
+                ),
                 Some(error) => error.to_string(),
             };
             out.emit(GroupEvent::OffsetsFetched {

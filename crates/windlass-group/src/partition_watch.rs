@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use windlass_model::TopicName;
 
 use crate::member::ClusterPicture;
+use crate::words::counted;
 
 /// How many partitions each topic had when the group's assignment was made: when that changes, the
 /// leader calls for a rebalance. Racks are not watched: they vanish for a moment whenever a broker
@@ -46,7 +47,10 @@ impl PartitionWatch {
             self.missing_since.remove(topic);
             if now != *before {
                 return Some(match before {
-                    0 => format!("topic `{topic}` appeared with {now} partitions"),
+                    0 => format!(
+                        "topic `{topic}` appeared with {}",
+                        counted(now, "partition")
+                    ),
                     _ => format!("partition count of `{topic}` went {before} → {now}"),
                 });
             }

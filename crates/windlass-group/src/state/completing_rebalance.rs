@@ -21,6 +21,7 @@ use crate::partition_watch::PartitionWatch;
 use crate::state::{Fatal, PreparingRebalance, Reconciling, State, Unjoined};
 use crate::timer::GroupTimer;
 use crate::turn::Turn;
+use crate::words::counted;
 use crate::{AssignmentJob, GroupError, GroupEvent, GroupState, join};
 
 /// A generation without an assignment yet. The leader's work lives here and nowhere else.
@@ -280,9 +281,9 @@ fn compute(assignor: &Arc<dyn Assignor>, leadership: Leadership, turn: &mut Turn
     let cluster = Arc::clone(&turn.member.picture.cluster);
     let members = Arc::clone(&leadership.members);
     let reason = format!(
-        "this member leads a group of {} subscribed to {} topics",
-        members.len(),
-        leadership.topics.len()
+        "this member leads a group of {} and {}",
+        counted(members.len(), "member"),
+        counted(leadership.topics.len(), "topic")
     );
     turn.out.emit(GroupEvent::ComputeAssignment {
         token,

@@ -8,6 +8,7 @@ use windlass_model::TopicPartition;
 use crate::partition_watch::PartitionWatch;
 use crate::state::{PreparingRebalance, Stable, State};
 use crate::turn::{Callback, Turn};
+use crate::words::counted;
 use crate::{GroupEvent, GroupState};
 
 /// Between the answer to SyncGroup and a settled member: first what is not ours any more is given
@@ -32,13 +33,16 @@ impl Reconciling {
         watch: Option<PartitionWatch>,
         turn: &mut Turn<'_>,
     ) -> State {
-        let reason = format!("{} partitions are assigned", assigned.len());
+        let reason = format!("assigned: {}", counted(assigned.len(), "partition"));
         turn.out.enter(GroupState::Reconciling, &reason);
         let moved = turn.member.ownership.subset(|one| !assigned.contains(one));
         let phase = if moved.is_empty() {
             install(&assigned, 0, turn)
         } else {
-            let reason = format!("{} partitions move to other members", moved.len());
+            let reason = format!(
+                "moving to other members: {}",
+                counted(moved.len(), "partition")
+            );
             Phase::Revoking(turn.revoke(moved, &reason))
         };
         State::Reconciling(Self {
@@ -74,7 +78,10 @@ impl Reconciling {
             Phase::Assigning(callback, moved) => {
                 turn.close_callback(&callback);
                 turn.member.pacing.settle();
-                let reason = format!("{moved} partitions were given up and can be assigned now");
+                let reason = format!(
+                    "{} given up, to be assigned now",
+                    counted(moved, "partition")
+                );
                 PreparingRebalance::begin(turn, &reason)
             }
         }

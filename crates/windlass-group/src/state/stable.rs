@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use windlass_model::TopicName;
 
 use crate::GroupState;
-use crate::member::list_topics;
 use crate::partition_watch::PartitionWatch;
 use crate::state::{PreparingRebalance, State};
 use crate::turn::Turn;
+use crate::words::{counted, list_topics};
 
 /// Nothing to do but heartbeats, until somebody wants a rebalance.
 #[derive(Debug)]
@@ -19,7 +19,10 @@ pub(crate) struct Stable {
 impl Stable {
     pub(crate) fn begin(watch: Option<PartitionWatch>, turn: &mut Turn<'_>) -> State {
         let owned = turn.member.ownership.set().len();
-        let reason = format!("the assignment of {owned} partitions is in place");
+        let reason = format!(
+            "the assignment of {} is in place",
+            counted(owned, "partition")
+        );
         turn.out.enter(GroupState::Stable, &reason);
         turn.member.pacing.settle();
         State::Stable(Self { watch })

@@ -1,8 +1,8 @@
 //! No subscription: the member is at rest.
 
-use crate::member::list_topics;
 use crate::state::{State, Unjoined};
 use crate::turn::Turn;
+use crate::words::list_topics;
 
 /// Nothing to do with the group but to commit and fetch offsets for whoever assigns partitions by
 /// hand.

@@ -1,0 +1,18 @@
+//! The classic group machine, driven by hand: what it sends, what it says, when it wakes.
+
+#![cfg(test)]
+
+mod assigning;
+mod commit;
+mod cooperative;
+mod coordinator;
+mod error_table;
+mod eviction;
+mod heartbeat;
+mod join;
+mod leave;
+mod member;
+mod offset_fetch;
+mod rebalance;
+mod script;
+mod static_member;
