@@ -7,10 +7,11 @@ use tokio::time::sleep;
 use windlass_machine::{Backoff, Destination, FailureKind, SplitMix64};
 use windlass_model::BrokerEndpoint;
 
+use crate::error::TransportError;
 use crate::handshake::establish;
 use crate::inbox::Inbox;
 use crate::link::Link;
-use crate::{Connect, TransportError, TransportOptions};
+use crate::{Connect, TransportOptions};
 
 /// The task behind one connection.
 pub(crate) struct Connection {

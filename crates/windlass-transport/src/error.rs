@@ -10,8 +10,7 @@ use windlass_protocol::{ApiKey, DecodeError, EncodeError, ErrorCode};
 /// Why a connection could not be made, or why it ended. The text names neither broker nor request:
 /// whoever reports it puts them in front.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TransportError {
+pub(crate) enum TransportError {
     /// No stream could be opened.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
@@ -77,7 +76,7 @@ pub enum TransportError {
 impl TransportError {
     /// What a machine is told of the request that ran into this.
     #[must_use]
-    pub const fn kind(&self) -> FailureKind {
+    pub(crate) const fn kind(&self) -> FailureKind {
         match self {
             Self::Connect(_)
             | Self::SetupTimedOut(_)

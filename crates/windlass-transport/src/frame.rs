@@ -2,7 +2,7 @@
 
 use windlass_protocol::{FrameLengthError, LENGTH_SIZE, frame_length};
 
-use crate::TransportError;
+use crate::error::TransportError;
 
 /// Reads the length of a response, before a byte of it is buffered.
 ///

@@ -12,9 +12,10 @@ use windlass_protocol::{
     ApiKey, ErrorCode, RequestKind, ResponseHeader, ResponseKind, VersionRange,
 };
 
+use crate::error::TransportError;
 use crate::frame::response_length;
 use crate::version_table::VersionTable;
-use crate::{ByteStream, Connect, TransportError, TransportOptions};
+use crate::{ByteStream, Connect, TransportOptions};
 
 /// The first version of ApiVersions that some brokers and proxies hang up on instead of answering.
 const FIRST_FLEXIBLE: i16 = 3;

@@ -13,6 +13,8 @@
 //!
 //! - [`Connect`] opens byte streams; [`TcpConnect`] is the plain one.
 //! - [`Broker`] is the seam to the driver; [`Connections`] is the production side of it.
+//! - What went wrong reaches the caller as a `RequestFailure`: a kind to act upon, and a sentence
+//!   that names the broker, the API and the cause.
 //! - There is no lock: the owner chooses a connection by `&mut self`, and every connection is a
 //!   task that owns all it needs.
 
@@ -37,6 +39,5 @@ mod version_table;
 pub use broker::{Answer, Broker, BrokerRequest, BrokerResponse};
 pub use connect::{ByteStream, Connect, TcpConnect};
 pub use connections::Connections;
-pub use error::TransportError;
 pub use fetch_part_sender::{FetchPartSender, FetchParts};
 pub use options::TransportOptions;

@@ -14,11 +14,12 @@ use windlass_machine::{FailureKind, RequestFailure};
 use windlass_protocol::ApiKey;
 
 use crate::alarm::Alarm;
+use crate::error::TransportError;
 use crate::handshake::Established;
 use crate::inbox::{AnswerSender, Inbox, QueuedRequest};
 use crate::response_reader::ResponseReader;
 use crate::version_table::VersionTable;
-use crate::{BrokerResponse, ByteStream, FetchPartSender, TransportError, TransportOptions};
+use crate::{BrokerResponse, ByteStream, FetchPartSender, TransportOptions};
 
 /// One read takes at most this much, so that what it brought is still in the cache when it is
 /// looked at, and so that no connection keeps the others waiting.

@@ -25,7 +25,8 @@ pub struct TransportOptions {
     /// Whether the checksum of every fetched record batch is verified (`check.crcs`).
     pub check_crcs: bool,
     /// The size of the segments that fetch responses are read into, in bytes. A record batch that
-    /// is kept keeps its whole segment.
+    /// is kept keeps its whole segment. Between 128 and 256 KiB no difference was measured; 64 KiB
+    /// cost more where batches stay buffered.
     pub segment_bytes: usize,
     /// How many bytes of segments each connection may keep an eye on for use anew.
     pub pooled_bytes: usize,

@@ -10,11 +10,12 @@ use windlass_protocol::fetch_response::{
 };
 use windlass_protocol::{ApiKey, ResponseHeader, ResponseKind};
 
+use crate::error::TransportError;
 use crate::frame::response_length;
 use crate::link::InFlight;
 use crate::read_buffer::{ReadBuffer, Room};
 use crate::throttle::{milliseconds, throttle_time};
-use crate::{BrokerResponse, TransportError, TransportOptions};
+use crate::{BrokerResponse, TransportOptions};
 
 /// Parts are handed on when this many bytes of them have come, even while more are there to be
 /// read: few enough wake-ups, and the bytes are still in the cache when the receiver looks.
