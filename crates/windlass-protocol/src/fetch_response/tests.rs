@@ -258,6 +258,20 @@ fn batches_of_older_formats_are_named_and_passed_over() {
 }
 
 #[test]
+fn a_batch_too_short_for_its_header_is_passed_over_by_its_length() {
+    let mut short = batch(10, b"first")[..30].to_vec();
+    short[8..12].copy_from_slice(&18i32.to_be_bytes());
+    let (parts, _) = inside(&[&short[..], &batch(11, b"second")].concat());
+    let expected = FetchPart::CorruptBatch {
+        base_offset: 10,
+        last_offset: None,
+        error: BatchError::InvalidLength { length: 18 },
+    };
+    assert_eq!(parts[0], expected);
+    assert!(matches!(parts[1], FetchPart::Batch(_)));
+}
+
+#[test]
 fn without_a_credible_length_the_rest_of_the_records_is_lost_but_not_in_silence() {
     for length in [-1, 0, 13] {
         let mut records = [batch(10, b"first"), batch(11, b"second")].concat();

@@ -70,6 +70,9 @@ impl BatchHeader {
     /// Bytes before those that `batch_length` counts.
     pub(crate) const PREFIX: usize = 12;
 
+    /// The `batch_length` of a batch without records.
+    const SMALLEST_LENGTH: i32 = 49;
+
     /// Where the four bytes of the CRC stand.
     pub(crate) const CRC_AT: usize = 17;
 
@@ -92,6 +95,11 @@ impl BatchHeader {
             parsed((be_i64, be_i32, be_i32, be_i8), bytes).ok_or(truncated)?;
         if magic != 2 {
             return Err(BatchError::UnsupportedMagic { magic });
+        }
+        if batch_length < Self::SMALLEST_LENGTH {
+            return Err(BatchError::InvalidLength {
+                length: batch_length,
+            });
         }
         let (rest, (crc, attributes, last_offset_delta)) =
             parsed((be_u32, be_i16, be_i32), rest).ok_or(truncated)?;
@@ -126,14 +134,6 @@ impl BatchHeader {
     }
 
     fn check(&self) -> Result<(), BatchError> {
-        match usize::try_from(self.batch_length) {
-            Ok(length) if length >= Self::LENGTH - Self::PREFIX => {}
-            _ => {
-                return Err(BatchError::InvalidLength {
-                    length: self.batch_length,
-                });
-            }
-        }
         // One beyond the last offset is the next position, so that must exist too.
         let next = i64::from(self.last_offset_delta)
             .checked_add(1)
