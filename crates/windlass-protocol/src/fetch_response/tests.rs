@@ -274,11 +274,11 @@ fn a_batch_too_short_for_its_header_is_passed_over_by_its_length() {
 #[test]
 fn without_a_credible_length_the_rest_of_the_records_is_lost_but_not_in_silence() {
     for length in [-1, 0, 13] {
-        let mut records = [batch(10, b"first"), batch(11, b"second")].concat();
+        let mut records = [batch(1 << 57, b"first"), batch(11, b"second")].concat();
         records[8..12].copy_from_slice(&i32::to_be_bytes(length));
         let (parts, end) = inside(&records);
         let expected = FetchPart::CorruptBatch {
-            base_offset: 10,
+            base_offset: 1 << 57,
             last_offset: None,
             error: BatchError::InvalidLength { length },
         };
@@ -328,6 +328,14 @@ fn errors_say_where() {
     let cut = error(4, &body[..body.len() - 2]);
     assert_eq!(cut.field.to_string(), "responses[0].partitions[0].records");
     assert_eq!((cut.kind, cut.offset), (DecodeErrorKind::Truncated, 57));
+    // The same topic twice, the second without the length of its records.
+    let mut twice = [&body[..], &body[8..body.len() - 4]].concat();
+    twice[7] = 2;
+    let twice = error(4, &twice);
+    assert_eq!(
+        twice.field.to_string(),
+        "responses[1].partitions[0].records"
+    );
     let mut hostile = body.clone();
     hostile[4] = 0x7f;
     let hostile = error(4, &hostile);

@@ -200,7 +200,7 @@ fn append_block(
     let written = if frame.independent_blocks || start == frame_start {
         decompress_into(block, output)
     } else {
-        let window = before.len().saturating_sub(WINDOW).max(frame_start);
+        let window = before.len().saturating_sub(WINDOW);
         decompress_into_with_dict(block, output, before.get(window..).unwrap_or_default())
     };
     match written {

@@ -83,6 +83,17 @@ fn bombs_go_off_at_the_limit() {
 }
 
 #[test]
+fn zstd_bombs_are_left_before_their_end() {
+    // A window of 8 MiB, no content size, blocks that each repeat a byte 128 KiB times, no end.
+    let mut bomb = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x68];
+    for _ in 0..40 {
+        bomb.extend_from_slice(&[0x02, 0x00, 0x10, 0]);
+    }
+    assert!(is_corrupt(&Compression::Zstd.decompress(&bomb, 8 << 20)));
+    assert!(is_too_large(&Compression::Zstd.decompress(&bomb, 1 << 20)));
+}
+
+#[test]
 fn declared_sizes_are_checked_before_they_are_believed() {
     // A raw Snappy block of three bytes that claims a gigabyte.
     let claim = [0x80, 0x80, 0x80, 0x80, 0x04, 0x00, 0x00];
