@@ -37,9 +37,9 @@ fn in_rack(rack: &str, topics: &[&str]) -> Member {
     }
 }
 
-fn plan(cluster: &Cluster, members: Members) -> String {
+fn plan(cluster: &Cluster, members: &Members) -> String {
     let plan = RangeAssignor::new()
-        .assign_validated(cluster, &members)
+        .assign_validated(cluster, members)
         .unwrap();
     let members = plan.iter().map(|(id, partitions)| {
         let topics = partitions.topics();
@@ -54,7 +54,7 @@ fn the_first_members_get_the_remainder_of_every_topic() {
     let cluster = cluster(&[("t", &[NOWHERE; 5]), ("u", &[NOWHERE; 3])]);
     let members = ["a", "b"].map(|id| (id, Member::subscribed_to(["t", "u"])));
     assert_eq!(
-        plan(&cluster, members.into_iter().collect()),
+        plan(&cluster, &members.into_iter().collect()),
         "a: t[0, 1, 2] u[0, 1]; b: t[3, 4] u[2]"
     );
 }
@@ -67,7 +67,7 @@ fn instance_ids_come_before_member_ids() {
         .into_iter()
         .collect();
     members.get_mut("b").unwrap().instance_id = Some("static".into());
-    assert_eq!(plan(&cluster, members), "a: t[2]; b: t[0, 1]");
+    assert_eq!(plan(&cluster, &members), "a: t[2]; b: t[0, 1]");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn partitions_go_to_members_in_their_rack() {
     let cluster = cluster(&[("t", &[&[1], &[0], &[1], &[0]])]);
     let members = [("a", in_rack("0", &["t"])), ("b", in_rack("1", &["t"]))];
     assert_eq!(
-        plan(&cluster, members.into_iter().collect()),
+        plan(&cluster, &members.into_iter().collect()),
         "a: t[1, 3]; b: t[0, 2]"
     );
 }
@@ -85,7 +85,7 @@ fn racks_are_ignored_where_every_partition_is_everywhere() {
     let cluster = cluster(&[("t", &[&[0, 1], &[1, 0], &[0, 1], &[0, 1]])]);
     let members = [("a", in_rack("1", &["t"])), ("b", in_rack("0", &["t"]))];
     assert_eq!(
-        plan(&cluster, members.into_iter().collect()),
+        plan(&cluster, &members.into_iter().collect()),
         "a: t[0, 1]; b: t[2, 3]"
     );
 }
@@ -100,7 +100,7 @@ fn co_partitioned_topics_stay_together_even_against_racks() {
         ("b", in_rack("0", &["t", "u"])),
     ];
     assert_eq!(
-        plan(&cluster, members.into_iter().collect()),
+        plan(&cluster, &members.into_iter().collect()),
         "a: t[0] u[0]; b: t[1] u[1]"
     );
 }
@@ -109,6 +109,6 @@ fn co_partitioned_topics_stay_together_even_against_racks() {
 fn topics_without_subscribers_or_partitions_are_left_out() {
     let cluster = cluster(&[("empty", &[]), ("t", &[NOWHERE; 1]), ("u", &[NOWHERE; 1])]);
     let members = [("a", Member::subscribed_to(["t", "empty", "gone"]))];
-    assert_eq!(plan(&cluster, members.into_iter().collect()), "a: t[0]");
-    assert_eq!(plan(&cluster, Members::new()), "");
+    assert_eq!(plan(&cluster, &members.into_iter().collect()), "a: t[0]");
+    assert_eq!(plan(&cluster, &Members::new()), "");
 }

@@ -150,6 +150,48 @@ fn assemble(
     Case { topics, members }
 }
 
+/// Members with one to three topics each, who own nearly all there is: groups in which evening out
+/// takes chains of moves.
+pub fn sparse_case(racks: bool) -> impl Strategy<Value = Case> {
+    (3..8_usize, 3..9_usize).prop_flat_map(move |(topics, members)| {
+        let all: Vec<usize> = (0..topics).collect();
+        let replicas = if racks { 1..3 } else { 0..1 };
+        let partition = (vec(0..NODES, replicas), option::weighted(0.9, 0..60_usize));
+        let rack = option::of(0..3_usize).prop_map(move |rack| rack.filter(|_| racks));
+        let subscription = proptest::sample::subsequence(all, 1..=3);
+        let partitions = vec(vec(partition, 0..6), topics);
+        let subscriptions = vec((subscription, rack), members);
+        (partitions, subscriptions).prop_map(|(partitions, subscriptions)| {
+            let member = |(topics, rack)| CaseMember {
+                topics,
+                rack,
+                generation: Some(5),
+                ..CaseMember::default()
+            };
+            let mut members: Vec<CaseMember> = subscriptions.into_iter().map(member).collect();
+            for (topic, list) in partitions.iter().enumerate() {
+                let subscribers: Vec<usize> = (0..members.len())
+                    .filter(|member| members[*member].topics.contains(&topic))
+                    .collect();
+                for (partition, (_, owner)) in (0..).zip(list) {
+                    if let (Some(owner), false) = (owner, subscribers.is_empty()) {
+                        let owner = subscribers[owner % subscribers.len()];
+                        members[owner].owned.push((topic, partition));
+                    }
+                }
+            }
+            let replicas = partitions.into_iter().map(|list| {
+                let replicas = list.into_iter().map(|(replicas, _)| replicas);
+                replicas.collect()
+            });
+            Case {
+                topics: replicas.collect(),
+                members,
+            }
+        })
+    })
+}
+
 impl Case {
     pub fn cluster(&self) -> Cluster {
         let mut cluster = Cluster::default();
