@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass::TopicPartition;
-use windlass::model::{BrokerEndpoint, NodeId};
 use windlass::machine::Destination;
-use windlass::protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use windlass::model::{BrokerEndpoint, NodeId};
+use windlass::protocol::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse,
+};
 use windlass::protocol::{ErrorCode, RequestKind, ResponseKind};
 use windlass::transport::{
-    Broker, BrokerRequest, BrokerResponse, Connections, FetchPartSender, TcpConnect, TransportOptions,
+    Broker, BrokerRequest, BrokerResponse, Connections, FetchPartSender, TcpConnect,
+    TransportOptions,
 };
 
 use crate::failure::Failure;
@@ -30,8 +33,16 @@ impl Admin {
         let mut config = windlass::Config::default();
         config.bootstrap_servers = bootstrap.split(',').map(str::to_owned).collect();
         let endpoints = config.bootstrap_endpoints()?;
-        let connections = Connections::new(Arc::new(TcpConnect::default()), endpoints, options, u64::from(std::process::id()));
-        Ok(Self { connections, bootstrap: bootstrap.to_owned() })
+        let connections = Connections::new(
+            Arc::new(TcpConnect::default()),
+            endpoints,
+            options,
+            u64::from(std::process::id()),
+        );
+        Ok(Self {
+            connections,
+            bootstrap: bootstrap.to_owned(),
+        })
     }
 
     /// Asks one broker one thing.
@@ -56,39 +67,67 @@ impl Admin {
             max_version,
             deadline: Instant::now() + PATIENCE,
         };
-        match self.connections.send(request, FetchPartSender::discard()).await {
+        match self
+            .connections
+            .send(request, FetchPartSender::discard())
+            .await
+        {
             Ok(BrokerResponse::Message(response)) => Ok(response),
-            Ok(BrokerResponse::FetchDone) => Err(Failure::new("a broker answered with records nobody asked for")),
+            Ok(BrokerResponse::FetchDone) => Err(Failure::new(
+                "a broker answered with records nobody asked for",
+            )),
             Err(failure) => Err(Failure::new(format!("{} ({failure})", self.unreachable()))),
         }
     }
 
     fn unreachable(&self) -> String {
-        format!("no answer from {}: is a broker running there?", self.bootstrap)
+        format!(
+            "no answer from {}: is a broker running there?",
+            self.bootstrap
+        )
     }
 
     /// The metadata of some topics, or of the brokers alone. Makes the brokers reachable by id.
     pub(crate) async fn metadata(&mut self, topics: &[&str]) -> Result<MetadataResponse, Failure> {
         let topics = topics
             .iter()
-            .map(|topic| MetadataRequestTopic { name: Some((*topic).to_owned()), ..Default::default() })
+            .map(|topic| MetadataRequestTopic {
+                name: Some((*topic).to_owned()),
+                ..Default::default()
+            })
             .collect();
-        let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation: true, ..Default::default() };
+        let request = MetadataRequest {
+            topics: Some(topics),
+            allow_auto_topic_creation: true,
+            ..Default::default()
+        };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let ResponseKind::Metadata(metadata) = self.ask(Destination::Any, request.clone()).await? else {
-                return Err(Failure::new("a broker answered with something that is no metadata"));
+            let ResponseKind::Metadata(metadata) =
+                self.ask(Destination::Any, request.clone()).await?
+            else {
+                return Err(Failure::new(
+                    "a broker answered with something that is no metadata",
+                ));
             };
             let settled = metadata.topics.iter().all(|topic| {
-                topic.error_code.is_none() && topic.partitions.iter().all(|partition| partition.leader_id >= 0)
+                topic.error_code.is_none()
+                    && topic
+                        .partitions
+                        .iter()
+                        .all(|partition| partition.leader_id >= 0)
             });
-            let hopeless = metadata.topics.iter().any(|topic| {
-                !topic.error_code.is_none() && !topic.error_code.is_retriable()
-            });
+            let hopeless = metadata
+                .topics
+                .iter()
+                .any(|topic| !topic.error_code.is_none() && !topic.error_code.is_retriable());
             if settled || hopeless || Instant::now() > deadline {
                 for broker in &metadata.brokers {
                     let port = u16::try_from(broker.port).unwrap_or(0);
-                    self.connections.on_broker(NodeId(broker.node_id), &BrokerEndpoint::new(broker.host.as_str(), port));
+                    self.connections.on_broker(
+                        NodeId(broker.node_id),
+                        &BrokerEndpoint::new(broker.host.as_str(), port),
+                    );
                 }
                 return Ok(metadata);
             }
@@ -102,16 +141,29 @@ impl Admin {
     }
 
     /// The partitions of a topic and who leads them.
-    pub(crate) async fn leaders(&mut self, topic: &str) -> Result<BTreeMap<TopicPartition, NodeId>, Failure> {
+    pub(crate) async fn leaders(
+        &mut self,
+        topic: &str,
+    ) -> Result<BTreeMap<TopicPartition, NodeId>, Failure> {
         let metadata = self.metadata(&[topic]).await?;
         let found = metadata.topics.into_iter().next();
-        let Some(found) = found.filter(|found| found.error_code.is_none() && !found.partitions.is_empty()) else {
-            return Err(Failure::new(format!("topic {topic} does not exist at {}", self.bootstrap)));
+        let Some(found) =
+            found.filter(|found| found.error_code.is_none() && !found.partitions.is_empty())
+        else {
+            return Err(Failure::new(format!(
+                "topic {topic} does not exist at {}",
+                self.bootstrap
+            )));
         };
         Ok(found
             .partitions
             .into_iter()
-            .map(|partition| (TopicPartition::new(topic, partition.partition_index), NodeId(partition.leader_id)))
+            .map(|partition| {
+                (
+                    TopicPartition::new(topic, partition.partition_index),
+                    NodeId(partition.leader_id),
+                )
+            })
             .collect())
     }
 }

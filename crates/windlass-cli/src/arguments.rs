@@ -9,7 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Try `windlass demo` first: it needs no Kafka. Set WINDLASS_LOG=windlass=debug to see what a
 /// consumer does and why.
 #[derive(Debug, Parser)]
-#[command(name = "windlass", version, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+#[command(
+    name = "windlass",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -34,7 +38,9 @@ pub(crate) enum Verb {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  windlass demo\n  windlass demo --seconds 10 | cat    # plain lines, as in a log")]
+#[command(
+    after_help = "Example:\n  windlass demo\n  windlass demo --seconds 10 | cat    # plain lines, as in a log"
+)]
 pub(crate) struct DemoArguments {
     /// How long the demonstration takes
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(8..=600))]
@@ -72,9 +78,11 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  windlass consume --topic orders --from beginning --to end\n  \
+#[command(
+    after_help = "Examples:\n  windlass consume --topic orders --from beginning --to end\n  \
     windlass consume --topic orders --group billing --format json\n  \
-    windlass consume --topic orders --from -10 --max 10")]
+    windlass consume --topic orders --from -10 --max 10"
+)]
 pub(crate) struct ConsumeArguments {
     /// Brokers to ask first, as host:port,host:port
     #[arg(long, short, default_value = "localhost:9092")]
@@ -103,8 +111,10 @@ pub(crate) struct ConsumeArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  seq 1 100 | windlass produce --topic numbers\n  \
-    echo 'key:value' | windlass produce --topic pairs --key-separator :")]
+#[command(
+    after_help = "Example:\n  seq 1 100 | windlass produce --topic numbers\n  \
+    echo 'key:value' | windlass produce --topic pairs --key-separator :"
+)]
 pub(crate) struct ProduceArguments {
     /// Brokers to ask first, as host:port,host:port
     #[arg(long, short, default_value = "localhost:9092")]
@@ -192,7 +202,10 @@ pub(crate) struct VerifiableConsumerArguments {
     #[arg(long, default_value = "earliest")]
     pub(crate) reset_policy: String,
     /// The assignment strategy, by Kafka's name or class
-    #[arg(long, default_value = "org.apache.kafka.clients.consumer.RangeAssignor")]
+    #[arg(
+        long,
+        default_value = "org.apache.kafka.clients.consumer.RangeAssignor"
+    )]
     pub(crate) assignment_strategy: String,
     /// A property file (the old name of --command-config)
     #[arg(long = "consumer.config", conflicts_with = "command_config")]
@@ -204,8 +217,9 @@ pub(crate) struct VerifiableConsumerArguments {
 
 /// Splits NAME=VALUE.
 pub(crate) fn property(text: &str) -> Result<(&str, &str), crate::failure::Failure> {
-    text.split_once('=')
-        .ok_or_else(|| crate::failure::Failure::usage(format!("{text:?} is no property: write NAME=VALUE")))
+    text.split_once('=').ok_or_else(|| {
+        crate::failure::Failure::usage(format!("{text:?} is no property: write NAME=VALUE"))
+    })
 }
 
 #[cfg(test)]

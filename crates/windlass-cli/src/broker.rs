@@ -9,11 +9,15 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
-    let address: SocketAddr = arguments
-        .listen
-        .parse()
-        .map_err(|_| Failure::usage(format!("--listen {}: write an address and a port, as 127.0.0.1:9092", arguments.listen)))?;
-    let mut builder = EmbeddedCluster::builder().nodes(arguments.nodes).listen(address);
+    let address: SocketAddr = arguments.listen.parse().map_err(|_| {
+        Failure::usage(format!(
+            "--listen {}: write an address and a port, as 127.0.0.1:9092",
+            arguments.listen
+        ))
+    })?;
+    let mut builder = EmbeddedCluster::builder()
+        .nodes(arguments.nodes)
+        .listen(address);
     for topic in &arguments.topics {
         let (name, partitions) = parse_topic(topic)?;
         builder = builder.topic(name, partitions);
@@ -32,9 +36,17 @@ pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
 }
 
 fn parse_topic(text: &str) -> Result<(&str, i32), Failure> {
-    let wrong = || Failure::usage(format!("--topic {text}: write NAME:PARTITIONS, as user-events:6"));
+    let wrong = || {
+        Failure::usage(format!(
+            "--topic {text}: write NAME:PARTITIONS, as user-events:6"
+        ))
+    };
     let (name, partitions) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let partitions = partitions.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    let partitions = partitions
+        .parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(wrong)?;
     if name.is_empty() {
         return Err(wrong());
     }

@@ -19,15 +19,27 @@ pub(crate) async fn run(arguments: ConsumeArguments) -> Result<(), Failure> {
     let mut consumer = Consumer::builder().config(config).build()?;
     let stops = if arguments.group.is_some() {
         if to.is_some() {
-            return Err(Failure::usage("--to needs all partitions in one place: leave --group out"));
+            return Err(Failure::usage(
+                "--to needs all partitions in one place: leave --group out",
+            ));
         }
         None
     } else {
-        let partitions = Admin::new(&arguments.bootstrap)?.partitions(&arguments.topic).await?;
+        let partitions = Admin::new(&arguments.bootstrap)?
+            .partitions(&arguments.topic)
+            .await?;
         assign(&mut consumer, partitions, from, to).await?
     };
-    let format = arguments.format.unwrap_or(if io::stdout().is_terminal() { Format::Text } else { Format::Json });
-    let mut printer = Printer { format, left: arguments.max, stops };
+    let format = arguments.format.unwrap_or(if io::stdout().is_terminal() {
+        Format::Text
+    } else {
+        Format::Json
+    });
+    let mut printer = Printer {
+        format,
+        left: arguments.max,
+        stops,
+    };
     let result = tokio::select! {
         result = printer.run(&mut consumer) => result,
         _ = tokio::signal::ctrl_c() => Ok(()),
@@ -55,7 +67,9 @@ impl From {
         match text.parse::<i64>() {
             Ok(offset) if offset < 0 => Ok(Self::BeforeEnd(offset.saturating_neg())),
             Ok(offset) => Ok(Self::Offset(offset)),
-            Err(_) => Err(Failure::usage(format!("--from {text}: write beginning, end, an offset or -N"))),
+            Err(_) => Err(Failure::usage(format!(
+                "--from {text}: write beginning, end, an offset or -N"
+            ))),
         }
     }
 }
@@ -84,11 +98,17 @@ fn config(arguments: &ConsumeArguments, from: From) -> Result<Config, Failure> {
     config.bootstrap_servers = arguments.bootstrap.split(',').map(str::to_owned).collect();
     config.group_id = arguments.group.clone();
     config.allow_auto_create_topics = false;
-    config.auto_offset_reset = if from == From::End { OffsetReset::Latest } else { OffsetReset::Earliest };
+    config.auto_offset_reset = if from == From::End {
+        OffsetReset::Latest
+    } else {
+        OffsetReset::Earliest
+    };
     if arguments.group.is_some() {
         config.topics = vec![arguments.topic.as_str().into()];
         if matches!(from, From::Offset(_) | From::BeforeEnd(_)) {
-            return Err(Failure::usage("a group goes on at its committed offsets: --from takes beginning or end with --group"));
+            return Err(Failure::usage(
+                "a group goes on at its committed offsets: --from takes beginning or end with --group",
+            ));
         }
     }
     for text in &arguments.properties {
@@ -179,7 +199,9 @@ impl Printer {
 
     fn reached(&mut self, partition: &TopicPartition, next_offset: i64) {
         if let Some(stops) = &mut self.stops
-            && stops.get(partition).is_some_and(|stop| next_offset >= *stop)
+            && stops
+                .get(partition)
+                .is_some_and(|stop| next_offset >= *stop)
         {
             stops.remove(partition);
         }
@@ -218,7 +240,8 @@ fn json_object(record: &Record<'_>) -> Result<String, Failure> {
     };
     let mut headers = Vec::new();
     for header in record.headers().iter() {
-        let header = header.map_err(|error| Failure::new(format!("{}: {error}", record.topic_partition())))?;
+        let header = header
+            .map_err(|error| Failure::new(format!("{}: {error}", record.topic_partition())))?;
         headers.push(json!([show(Some(header.key)), show(header.value)]));
     }
     Ok(json!({

@@ -15,14 +15,23 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), code: 1 }
+        Self {
+            text: text.into(),
+            code: 1,
+        }
     }
 
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Self { text: text.into(), code: 2 }
+        Self {
+            text: text.into(),
+            code: 2,
+        }
     }
 
-    #[expect(clippy::print_stderr, reason = "this is where the program speaks to a person")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "this is where the program speaks to a person"
+    )]
     pub(crate) fn report(&self) -> ExitCode {
         eprintln!("windlass: {}", self.text);
         ExitCode::from(self.code)

@@ -31,12 +31,21 @@ async fn list(admin: &mut Admin, as_json: bool) -> Result<(), Failure> {
     let mut rows = BTreeSet::new();
     for broker in &metadata.brokers {
         let destination = Destination::Node(NodeId(broker.node_id));
-        let ResponseKind::ListGroups(response) = admin.ask(destination, ListGroupsRequest::default()).await? else {
-            return Err(Failure::new("a broker answered with something that is no list of groups"));
+        let ResponseKind::ListGroups(response) =
+            admin.ask(destination, ListGroupsRequest::default()).await?
+        else {
+            return Err(Failure::new(
+                "a broker answered with something that is no list of groups",
+            ));
         };
         check("listing groups", response.error_code)?;
         for group in response.groups {
-            rows.insert((group.group_id, group.group_state, group.protocol_type, broker.node_id));
+            rows.insert((
+                group.group_id,
+                group.group_state,
+                group.protocol_type,
+                broker.node_id,
+            ));
         }
     }
     if as_json {
@@ -48,7 +57,9 @@ async fn list(admin: &mut Admin, as_json: bool) -> Result<(), Failure> {
     }
     let rows: Vec<Vec<String>> = rows
         .into_iter()
-        .map(|(group, state, protocol, coordinator)| vec![group, state, protocol, coordinator.to_string()])
+        .map(|(group, state, protocol, coordinator)| {
+            vec![group, state, protocol, coordinator.to_string()]
+        })
         .collect();
     output::table(&["GROUP", "STATE", "PROTOCOL", "COORDINATOR"], &rows)
 }
@@ -65,16 +76,23 @@ struct Row {
 
 impl Row {
     fn lag(&self) -> Option<i64> {
-        self.committed.map(|committed| (self.end - committed).max(0))
+        self.committed
+            .map(|committed| (self.end - committed).max(0))
     }
 }
 
-async fn describe(admin: &mut Admin, bootstrap: &str, group: &str, as_json: bool) -> Result<(), Failure> {
+async fn describe(
+    admin: &mut Admin,
+    bootstrap: &str,
+    group: &str,
+    as_json: bool,
+) -> Result<(), Failure> {
     let coordinator = find_coordinator(admin, group).await?;
     let described = describe_group(admin, coordinator, group).await?;
     let committed = committed_offsets(admin, coordinator, group).await?;
     let owners = owners(&described);
-    let partitions: BTreeSet<TopicPartition> = committed.keys().chain(owners.keys()).cloned().collect();
+    let partitions: BTreeSet<TopicPartition> =
+        committed.keys().chain(owners.keys()).cloned().collect();
     let ends = end_offsets(bootstrap, partitions.iter().cloned()).await?;
     let rows: Vec<Row> = partitions
         .into_iter()
@@ -90,7 +108,11 @@ async fn describe(admin: &mut Admin, bootstrap: &str, group: &str, as_json: bool
             }
         })
         .collect();
-    if as_json { print_json(group, &described, &rows) } else { print_table(group, coordinator, &described, &rows) }
+    if as_json {
+        print_json(group, &described, &rows)
+    } else {
+        print_table(group, coordinator, &described, &rows)
+    }
 }
 
 fn print_json(group: &str, described: &DescribedGroup, rows: &[Row]) -> Result<(), Failure> {
@@ -129,14 +151,24 @@ fn print_json(group: &str, described: &DescribedGroup, rows: &[Row]) -> Result<(
     output::line(&line.to_string())
 }
 
-fn print_table(group: &str, coordinator: NodeId, described: &DescribedGroup, rows: &[Row]) -> Result<(), Failure> {
+fn print_table(
+    group: &str,
+    coordinator: NodeId,
+    described: &DescribedGroup,
+    rows: &[Row],
+) -> Result<(), Failure> {
     output::line(&format!(
         "group {group}: {}, {} members, assignor {}, coordinator {coordinator}",
         described.group_state,
         described.members.len(),
-        if described.protocol_data.is_empty() { "none" } else { &described.protocol_data },
+        if described.protocol_data.is_empty() {
+            "none"
+        } else {
+            &described.protocol_data
+        },
     ))?;
-    let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let number =
+        |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
@@ -146,20 +178,41 @@ fn print_table(group: &str, coordinator: NodeId, described: &DescribedGroup, row
                 number(row.committed),
                 row.end.to_string(),
                 number(row.lag()),
-                if row.member.is_empty() { "-".to_owned() } else { row.member.clone() },
+                if row.member.is_empty() {
+                    "-".to_owned()
+                } else {
+                    row.member.clone()
+                },
                 row.client.clone(),
                 row.host.clone(),
             ]
         })
         .collect();
-    output::table(&["TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER", "CLIENT", "HOST"], &cells)
+    output::table(
+        &[
+            "TOPIC",
+            "PARTITION",
+            "COMMITTED",
+            "END",
+            "LAG",
+            "MEMBER",
+            "CLIENT",
+            "HOST",
+        ],
+        &cells,
+    )
 }
 
 async fn find_coordinator(admin: &mut Admin, group: &str) -> Result<NodeId, Failure> {
     admin.metadata(&[]).await?;
-    let request = FindCoordinatorRequest { coordinator_keys: vec![group.to_owned()], ..Default::default() };
+    let request = FindCoordinatorRequest {
+        coordinator_keys: vec![group.to_owned()],
+        ..Default::default()
+    };
     for _ in 0..20 {
-        let ResponseKind::FindCoordinator(response) = admin.ask(Destination::Any, request.clone()).await? else {
+        let ResponseKind::FindCoordinator(response) =
+            admin.ask(Destination::Any, request.clone()).await?
+        else {
             break;
         };
         match response.coordinators.first() {
@@ -168,13 +221,26 @@ async fn find_coordinator(admin: &mut Admin, group: &str) -> Result<NodeId, Fail
             _ => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
         }
     }
-    Err(Failure::new(format!("no broker knows the coordinator of group {group}")))
+    Err(Failure::new(format!(
+        "no broker knows the coordinator of group {group}"
+    )))
 }
 
-async fn describe_group(admin: &mut Admin, coordinator: NodeId, group: &str) -> Result<DescribedGroup, Failure> {
-    let request = DescribeGroupsRequest { groups: vec![group.to_owned()], ..Default::default() };
-    let ResponseKind::DescribeGroups(response) = admin.ask(Destination::Node(coordinator), request).await? else {
-        return Err(Failure::new("a broker answered with something that describes no group"));
+async fn describe_group(
+    admin: &mut Admin,
+    coordinator: NodeId,
+    group: &str,
+) -> Result<DescribedGroup, Failure> {
+    let request = DescribeGroupsRequest {
+        groups: vec![group.to_owned()],
+        ..Default::default()
+    };
+    let ResponseKind::DescribeGroups(response) =
+        admin.ask(Destination::Node(coordinator), request).await?
+    else {
+        return Err(Failure::new(
+            "a broker answered with something that describes no group",
+        ));
     };
     let described = response
         .groups
@@ -191,12 +257,20 @@ async fn committed_offsets(
     group: &str,
 ) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
     let request = OffsetFetchRequest {
-        groups: vec![OffsetFetchRequestGroup { group_id: group.to_owned(), topics: None, ..Default::default() }],
+        groups: vec![OffsetFetchRequestGroup {
+            group_id: group.to_owned(),
+            topics: None,
+            ..Default::default()
+        }],
         ..Default::default()
     };
-    let answer = admin.ask_up_to(Destination::Node(coordinator), request, Some(9)).await?;
+    let answer = admin
+        .ask_up_to(Destination::Node(coordinator), request, Some(9))
+        .await?;
     let ResponseKind::OffsetFetch(response) = answer else {
-        return Err(Failure::new("a broker answered with something that holds no offsets"));
+        return Err(Failure::new(
+            "a broker answered with something that holds no offsets",
+        ));
     };
     let mut committed = BTreeMap::new();
     for found in response.groups {
@@ -222,7 +296,11 @@ fn owners(described: &DescribedGroup) -> BTreeMap<TopicPartition, (String, Strin
             continue;
         };
         for partition in assignment.partitions.iter() {
-            let owner = (member.member_id.clone(), member.client_id.clone(), member.client_host.clone());
+            let owner = (
+                member.member_id.clone(),
+                member.client_id.clone(),
+                member.client_host.clone(),
+            );
             owners.insert(partition, owner);
         }
     }

@@ -23,7 +23,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("WINDLASS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     match run(arguments.verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -33,10 +36,15 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<(), Failure> {
     let runtime = match &verb {
         // One thread is enough for one consumer, and costs the fewest hand-overs.
-        Verb::Perf(_) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        _ => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+        Verb::Perf(_) => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build(),
+        _ => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build(),
     };
-    let runtime = runtime.map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
     let result = runtime.block_on(async {
         match verb {
             Verb::Demo(arguments) => demo::run(arguments).await,

@@ -88,7 +88,9 @@ fn config(arguments: &PerfArguments) -> Result<Config, Failure> {
 }
 
 fn fresh_group() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     format!("windlass-perf-{}-{}", std::process::id(), since.as_millis())
 }
 
@@ -103,15 +105,26 @@ impl Usage {
     fn read() -> Self {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        Self { cpu_seconds: cpu_seconds(&stat), peak_resident_mib: peak_resident_mib(&status) }
+        Self {
+            cpu_seconds: cpu_seconds(&stat),
+            peak_resident_mib: peak_resident_mib(&status),
+        }
     }
 }
 
 /// User and system time of `/proc/self/stat`, which counts in hundredths of a second on Linux.
 fn cpu_seconds(stat: &str) -> f64 {
     // The name in parentheses may hold anything, so count from the last parenthesis.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: u32 = fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let ticks: u32 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u32>().ok())
+        .sum();
     f64::from(ticks) / 100.0
 }
 
@@ -119,7 +132,13 @@ fn peak_resident_mib(status: &str) -> f64 {
     let kibibytes = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse::<u32>().ok());
+        .and_then(|rest| {
+            rest.trim()
+                .trim_end_matches(" kB")
+                .trim()
+                .parse::<u32>()
+                .ok()
+        });
     f64::from(kibibytes.unwrap_or(0)) / 1024.0
 }
 

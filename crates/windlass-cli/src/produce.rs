@@ -7,9 +7,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use windlass::TopicPartition;
 use windlass::machine::Destination;
 use windlass::model::NodeId;
-use windlass::protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use windlass::protocol::records::RecordBatchBuilder;
 use windlass::protocol::ResponseKind;
+use windlass::protocol::messages::produce::{
+    PartitionProduceData, ProduceRequest, TopicProduceData,
+};
+use windlass::protocol::records::RecordBatchBuilder;
 
 use crate::admin::{Admin, check};
 use crate::arguments::ProduceArguments;
@@ -19,7 +21,8 @@ use crate::failure::Failure;
 const BATCH: usize = 500;
 
 pub(crate) async fn run(arguments: ProduceArguments) -> Result<(), Failure> {
-    let mut sender = Sender::new(&arguments.bootstrap, &arguments.topic, arguments.partition).await?;
+    let mut sender =
+        Sender::new(&arguments.bootstrap, &arguments.topic, arguments.partition).await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut pending = Vec::new();
     while let Some(line) = lines.next_line().await? {
@@ -41,12 +44,20 @@ pub(crate) struct Line {
 impl Line {
     fn split(line: &str, separator: Option<&str>) -> Result<Self, Failure> {
         let Some(separator) = separator else {
-            return Ok(Self { key: None, value: line.as_bytes().to_vec() });
+            return Ok(Self {
+                key: None,
+                value: line.as_bytes().to_vec(),
+            });
         };
-        let (key, value) = line
-            .split_once(separator)
-            .ok_or_else(|| Failure::new(format!("a line without the key separator {separator:?}: {line:?}")))?;
-        Ok(Self { key: Some(key.as_bytes().to_vec()), value: value.as_bytes().to_vec() })
+        let (key, value) = line.split_once(separator).ok_or_else(|| {
+            Failure::new(format!(
+                "a line without the key separator {separator:?}: {line:?}"
+            ))
+        })?;
+        Ok(Self {
+            key: Some(key.as_bytes().to_vec()),
+            value: value.as_bytes().to_vec(),
+        })
     }
 }
 
@@ -60,15 +71,28 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) async fn new(bootstrap: &str, topic: &str, fixed: Option<i32>) -> Result<Self, Failure> {
+    pub(crate) async fn new(
+        bootstrap: &str,
+        topic: &str,
+        fixed: Option<i32>,
+    ) -> Result<Self, Failure> {
         let mut admin = Admin::new(bootstrap)?;
         let leaders = admin.leaders(topic).await?;
         if let Some(partition) = fixed
             && !leaders.contains_key(&TopicPartition::new(topic, partition))
         {
-            return Err(Failure::usage(format!("{topic} has {} partitions, no partition {partition}", leaders.len())));
+            return Err(Failure::usage(format!(
+                "{topic} has {} partitions, no partition {partition}",
+                leaders.len()
+            )));
         }
-        Ok(Self { admin, topic: topic.to_owned(), fixed, leaders, next: 0 })
+        Ok(Self {
+            admin,
+            topic: topic.to_owned(),
+            fixed,
+            leaders,
+            next: 0,
+        })
     }
 
     /// Sends these records, and comes back when every leader has them.
@@ -84,7 +108,9 @@ impl Sender {
                 .map_err(|error| Failure::new(error.to_string()))?;
         }
         for (partition, builder) in by_partition {
-            let batch = builder.build().map_err(|error| Failure::new(error.to_string()))?;
+            let batch = builder
+                .build()
+                .map_err(|error| Failure::new(error.to_string()))?;
             self.send_batch(partition, batch.bytes().clone()).await?;
         }
         Ok(())
@@ -99,14 +125,17 @@ impl Sender {
                 Ok(code) if !code.is_retriable() => return check(&target.to_string(), code),
                 Ok(_) | Err(_) => {
                     // A leader that moved or died: look where it is now.
-                    tokio::time::sleep(std::time::Duration::from_millis(50 << attempt.min(5))).await;
+                    tokio::time::sleep(std::time::Duration::from_millis(50 << attempt.min(5)))
+                        .await;
                     if let Ok(leaders) = self.admin.leaders(&self.topic).await {
                         self.leaders = leaders;
                     }
                 }
             }
         }
-        Err(Failure::new(format!("{target} has had no leader that takes records for some time")))
+        Err(Failure::new(format!(
+            "{target} has had no leader that takes records for some time"
+        )))
     }
 
     async fn try_batch(
@@ -130,11 +159,19 @@ impl Sender {
             ..Default::default()
         };
         // Version 13 names topics by id, which a tool that knows names has no need of.
-        let ResponseKind::Produce(response) = self.admin.ask_up_to(Destination::Node(leader), request, Some(12)).await?
+        let ResponseKind::Produce(response) = self
+            .admin
+            .ask_up_to(Destination::Node(leader), request, Some(12))
+            .await?
         else {
-            return Err(Failure::new("a broker answered with something that is no acknowledgement"));
+            return Err(Failure::new(
+                "a broker answered with something that is no acknowledgement",
+            ));
         };
-        let answer = response.responses.first().and_then(|topic| topic.partition_responses.first());
+        let answer = response
+            .responses
+            .first()
+            .and_then(|topic| topic.partition_responses.first());
         answer
             .map(|partition| partition.error_code)
             .ok_or_else(|| Failure::new("a broker acknowledged nothing"))
@@ -156,7 +193,9 @@ impl Sender {
 }
 
 fn milliseconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -168,14 +207,20 @@ fn murmur2(data: &[u8]) -> i32 {
     let mut hash = SEED ^ u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut words = data.chunks_exact(4);
     for word in &mut words {
-        let mut k = word.iter().rev().fold(0_u32, |k, byte| (k << 8) | u32::from(*byte));
+        let mut k = word
+            .iter()
+            .rev()
+            .fold(0_u32, |k, byte| (k << 8) | u32::from(*byte));
         k = k.wrapping_mul(MULTIPLIER);
         k ^= k >> 24;
         hash = hash.wrapping_mul(MULTIPLIER) ^ k.wrapping_mul(MULTIPLIER);
     }
     let tail = words.remainder();
     if !tail.is_empty() {
-        hash ^= tail.iter().rev().fold(0_u32, |k, byte| (k << 8) | u32::from(*byte));
+        hash ^= tail
+            .iter()
+            .rev()
+            .fold(0_u32, |k, byte| (k << 8) | u32::from(*byte));
         hash = hash.wrapping_mul(MULTIPLIER);
     }
     hash ^= hash >> 13;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use windlass::{
-    Config, Consumer, ConsumerError, ListenerError, OffsetAndMetadata, RebalanceHandle, RebalanceListener, Records,
-    TopicPartition, async_trait,
+    Config, Consumer, ConsumerError, ListenerError, OffsetAndMetadata, RebalanceHandle,
+    RebalanceListener, Records, TopicPartition, async_trait,
 };
 
 use self::event::{CommitData, Event, PartitionData, RecordSetSummary, print};
@@ -24,9 +24,15 @@ pub(crate) async fn run(arguments: VerifiableConsumerArguments) -> Result<(), Fa
     let config = config(&arguments)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut consumer = Consumer::builder().config(config).rebalance_listener(Announcer).build()?;
+    let mut consumer = Consumer::builder()
+        .config(config)
+        .rebalance_listener(Announcer)
+        .build()?;
     print(&Event::StartupComplete)?;
-    let mut run = Run { arguments: &arguments, consumed: 0 };
+    let mut run = Run {
+        arguments: &arguments,
+        consumed: 0,
+    };
     let (signalled, result) = tokio::select! {
         biased;
         _ = terminate.recv() => (true, Ok(())),
@@ -69,11 +75,15 @@ impl Run<'_> {
 
     /// How many records may still be consumed; `None` for any number.
     fn remaining(&self) -> Option<i64> {
-        (self.arguments.max_messages >= 0).then(|| (self.arguments.max_messages - self.consumed).max(0))
+        (self.arguments.max_messages >= 0)
+            .then(|| (self.arguments.max_messages - self.consumed).max(0))
     }
 
     /// Prints what came, and says which offsets to commit for it.
-    fn announce(&mut self, records: &Records) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Failure> {
+    fn announce(
+        &mut self,
+        records: &Records,
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Failure> {
         let mut offsets = BTreeMap::new();
         let mut summaries = Vec::new();
         let mut total = 0;
@@ -99,7 +109,10 @@ impl Run<'_> {
                 summaries.push(summary);
             }
         }
-        print(&Event::RecordsConsumed { count: total, partitions: summaries })?;
+        print(&Event::RecordsConsumed {
+            count: total,
+            partitions: summaries,
+        })?;
         Ok(offsets)
     }
 }
@@ -117,7 +130,11 @@ fn announce_commit(
     if fenced {
         return result.map_err(Failure::from);
     }
-    print(&Event::OffsetsCommitted { success: error.is_none(), error, offsets })
+    print(&Event::OffsetsCommitted {
+        success: error.is_none(),
+        error,
+        offsets,
+    })
 }
 
 /// Prints partitions as they come and go.
@@ -125,19 +142,32 @@ struct Announcer;
 
 #[async_trait]
 impl RebalanceListener for Announcer {
-    async fn on_revoked(&self, partitions: &[TopicPartition], _: &RebalanceHandle) -> Result<(), ListenerError> {
+    async fn on_revoked(
+        &self,
+        partitions: &[TopicPartition],
+        _: &RebalanceHandle,
+    ) -> Result<(), ListenerError> {
         let partitions = partitions.iter().map(PartitionData::new).collect();
-        print(&Event::PartitionsRevoked { partitions }).map_err(|failure| format!("{failure:?}").into())
+        print(&Event::PartitionsRevoked { partitions })
+            .map_err(|failure| format!("{failure:?}").into())
     }
 
-    async fn on_assigned(&self, partitions: &[TopicPartition], _: &RebalanceHandle) -> Result<(), ListenerError> {
+    async fn on_assigned(
+        &self,
+        partitions: &[TopicPartition],
+        _: &RebalanceHandle,
+    ) -> Result<(), ListenerError> {
         let partitions = partitions.iter().map(PartitionData::new).collect();
-        print(&Event::PartitionsAssigned { partitions }).map_err(|failure| format!("{failure:?}").into())
+        print(&Event::PartitionsAssigned { partitions })
+            .map_err(|failure| format!("{failure:?}").into())
     }
 }
 
 fn config(arguments: &VerifiableConsumerArguments) -> Result<Config, Failure> {
-    let file = arguments.command_config.as_deref().or(arguments.consumer_config.as_deref());
+    let file = arguments
+        .command_config
+        .as_deref()
+        .or(arguments.consumer_config.as_deref());
     let mut config = match file {
         Some(path) => read_properties(path)?,
         None => Config::default(),
@@ -149,14 +179,22 @@ fn config(arguments: &VerifiableConsumerArguments) -> Result<Config, Failure> {
         )));
     }
     if arguments.group_remote_assignor.is_some() {
-        return Err(Failure::usage("--group-remote-assignor goes with --group-protocol consumer, which is not built yet"));
+        return Err(Failure::usage(
+            "--group-remote-assignor goes with --group-protocol consumer, which is not built yet",
+        ));
     }
     let mut set = |name: &str, value: &str| config.set_property(name, value).map(drop);
     set("bootstrap.servers", &arguments.bootstrap_server)?;
     set("group.id", &arguments.group_id)?;
-    set("partition.assignment.strategy", &arguments.assignment_strategy)?;
+    set(
+        "partition.assignment.strategy",
+        &arguments.assignment_strategy,
+    )?;
     set("auto.offset.reset", &arguments.reset_policy)?;
-    set("enable.auto.commit", &arguments.enable_autocommit.to_string())?;
+    set(
+        "enable.auto.commit",
+        &arguments.enable_autocommit.to_string(),
+    )?;
     if let Some(instance) = &arguments.group_instance_id {
         set("group.instance.id", instance)?;
     }
@@ -169,7 +207,10 @@ fn config(arguments: &VerifiableConsumerArguments) -> Result<Config, Failure> {
     Ok(config)
 }
 
-#[expect(clippy::print_stderr, reason = "what has no effect is told to the person, beside the events")]
+#[expect(
+    clippy::print_stderr,
+    reason = "what has no effect is told to the person, beside the events"
+)]
 fn read_properties(path: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;

@@ -45,13 +45,21 @@ impl Board {
     pub(super) fn note(&mut self, news: News) -> Result<(), Failure> {
         match news {
             News::Produced { each } => self.produced = each,
-            News::Assigned { group, member, partitions } => {
+            News::Assigned {
+                group,
+                member,
+                partitions,
+            } => {
                 for partition in &partitions {
                     self.change(group, *partition, |cell| cell.owner = Some(member.clone()));
                 }
                 self.tell(format!("{group}: {member} was assigned {partitions:?}"))?;
             }
-            News::Revoked { group, member, partitions } => {
+            News::Revoked {
+                group,
+                member,
+                partitions,
+            } => {
                 for partition in &partitions {
                     self.change(group, *partition, |cell| {
                         // A slow farewell must not erase the next owner.
@@ -64,7 +72,12 @@ impl Board {
                     self.tell(format!("{group}: {member} gave up {partitions:?}"))?;
                 }
             }
-            News::Position { group, partition, offset, count } => self.change(group, partition, |cell| {
+            News::Position {
+                group,
+                partition,
+                offset,
+                count,
+            } => self.change(group, partition, |cell| {
                 cell.position = cell.position.max(offset);
                 cell.consumed += count;
             }),
@@ -94,7 +107,9 @@ impl Board {
             screen.push('\n');
         }
         let mut out = std::io::stdout().lock();
-        out.write_all(screen.as_bytes()).and_then(|()| out.flush()).map_err(output::closed)
+        out.write_all(screen.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(output::closed)
     }
 
     /// The state at the end, in plain lines.
@@ -123,7 +138,10 @@ impl Board {
             for (partition, cell) in cells.iter().enumerate() {
                 let lag = (self.produced - cell.position).max(0);
                 let owner = cell.owner.as_deref().unwrap_or("-");
-                lines.push(format!("  user-events-{partition:<4} {owner:<8} {:>9} {lag:>9}", cell.position));
+                lines.push(format!(
+                    "  user-events-{partition:<4} {owner:<8} {:>9} {lag:>9}",
+                    cell.position
+                ));
             }
         }
         lines
@@ -131,7 +149,11 @@ impl Board {
 
     fn change(&mut self, group: &str, partition: i32, change: impl FnOnce(&mut Cell)) {
         let index = usize::try_from(partition).unwrap_or(usize::MAX);
-        if let Some(cell) = self.groups.get_mut(group).and_then(|cells| cells.get_mut(index)) {
+        if let Some(cell) = self
+            .groups
+            .get_mut(group)
+            .and_then(|cells| cells.get_mut(index))
+        {
             change(cell);
         }
     }

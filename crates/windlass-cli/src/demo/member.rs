@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use windlass::{
-    Consumer, ConsumerError, ListenerError, OffsetReset, RebalanceHandle, RebalanceListener, TopicPartition, async_trait,
+    Consumer, ConsumerError, ListenerError, OffsetReset, RebalanceHandle, RebalanceListener,
+    TopicPartition, async_trait,
 };
 
 use super::{News, TOPIC};
@@ -13,8 +14,12 @@ use super::{News, TOPIC};
 /// The other end of a member's thread.
 pub(super) struct Member {
     stop: oneshot::Sender<Stop>,
-    gone: oneshot::Receiver<()>,
+    gone: oneshot::Receiver<Gone>,
 }
+
+/// The member's thread has ended.
+#[derive(Debug)]
+struct Gone(());
 
 /// How a member stops.
 enum Stop {
@@ -23,13 +28,21 @@ enum Stop {
 }
 
 impl Member {
-    pub(super) fn start(bootstrap: &str, group: &'static str, name: &str, news: mpsc::UnboundedSender<News>) -> Self {
+    pub(super) fn start(
+        bootstrap: &str,
+        group: &'static str,
+        name: &str,
+        news: mpsc::UnboundedSender<News>,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (going, gone) = oneshot::channel();
         let bootstrap = bootstrap.to_owned();
         let name = name.to_owned();
         std::thread::spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            else {
                 return;
             };
             let story = news.clone();
@@ -38,7 +51,8 @@ impl Member {
             }
             // Whatever the runtime still runs ends here, in mid-sentence.
             runtime.shutdown_background();
-            drop(going.send(()));
+            // Nobody waits for a member that crashed.
+            drop(going.send(Gone(())));
         });
         Self { stop, gone }
     }
@@ -70,7 +84,11 @@ async fn work(
         .session_timeout(Duration::from_secs(2))
         .heartbeat_interval(Duration::from_millis(300))
         .auto_commit_interval(Duration::from_millis(500))
-        .rebalance_listener(Reporter { group, member: name.to_owned(), news: news.clone() })
+        .rebalance_listener(Reporter {
+            group,
+            member: name.to_owned(),
+            news: news.clone(),
+        })
         .subscribe([TOPIC])
         .build()?;
     loop {
@@ -89,7 +107,12 @@ async fn work(
         };
         for (partition, batch) in records.by_partition() {
             let count = i64::try_from(batch.count()).unwrap_or(i64::MAX);
-            let report = News::Position { group, partition: partition.partition, offset: batch.next_offset(), count };
+            let report = News::Position {
+                group,
+                partition: partition.partition,
+                offset: batch.next_offset(),
+                count,
+            };
             drop(news.send(report));
         }
     }
@@ -103,21 +126,47 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn report(&self, partitions: &[TopicPartition], make: impl FnOnce(&'static str, String, Vec<i32>) -> News) {
-        let partitions = partitions.iter().map(|partition| partition.partition).collect();
-        drop(self.news.send(make(self.group, self.member.clone(), partitions)));
+    fn report(
+        &self,
+        partitions: &[TopicPartition],
+        make: impl FnOnce(&'static str, String, Vec<i32>) -> News,
+    ) {
+        let partitions = partitions
+            .iter()
+            .map(|partition| partition.partition)
+            .collect();
+        drop(
+            self.news
+                .send(make(self.group, self.member.clone(), partitions)),
+        );
     }
 }
 
 #[async_trait]
 impl RebalanceListener for Reporter {
-    async fn on_revoked(&self, partitions: &[TopicPartition], _: &RebalanceHandle) -> Result<(), ListenerError> {
-        self.report(partitions, |group, member, partitions| News::Revoked { group, member, partitions });
+    async fn on_revoked(
+        &self,
+        partitions: &[TopicPartition],
+        _: &RebalanceHandle,
+    ) -> Result<(), ListenerError> {
+        self.report(partitions, |group, member, partitions| News::Revoked {
+            group,
+            member,
+            partitions,
+        });
         Ok(())
     }
 
-    async fn on_assigned(&self, partitions: &[TopicPartition], _: &RebalanceHandle) -> Result<(), ListenerError> {
-        self.report(partitions, |group, member, partitions| News::Assigned { group, member, partitions });
+    async fn on_assigned(
+        &self,
+        partitions: &[TopicPartition],
+        _: &RebalanceHandle,
+    ) -> Result<(), ListenerError> {
+        self.report(partitions, |group, member, partitions| News::Assigned {
+            group,
+            member,
+            partitions,
+        });
         Ok(())
     }
 }

@@ -26,11 +26,24 @@ enum News {
     /// The producer has sent this many records to each partition.
     Produced { each: i64 },
     /// A member got partitions.
-    Assigned { group: &'static str, member: String, partitions: Vec<i32> },
+    Assigned {
+        group: &'static str,
+        member: String,
+        partitions: Vec<i32>,
+    },
     /// A member gave partitions up.
-    Revoked { group: &'static str, member: String, partitions: Vec<i32> },
+    Revoked {
+        group: &'static str,
+        member: String,
+        partitions: Vec<i32>,
+    },
     /// A member has processed a partition up to this offset.
-    Position { group: &'static str, partition: i32, offset: i64, count: i64 },
+    Position {
+        group: &'static str,
+        partition: i32,
+        offset: i64,
+        count: i64,
+    },
     /// A step of the story.
     Story(String),
 }
@@ -83,7 +96,10 @@ async fn produce(bootstrap: String, news: mpsc::UnboundedSender<News>) -> Result
         tick.tick().await;
         for sender in &mut senders {
             let lines = (0..10)
-                .map(|index| Line { key: None, value: format!("event {}", each + index).into_bytes() })
+                .map(|index| Line {
+                    key: None,
+                    value: format!("event {}", each + index).into_bytes(),
+                })
                 .collect();
             sender.send(lines).await?;
         }
@@ -95,13 +111,21 @@ async fn produce(bootstrap: String, news: mpsc::UnboundedSender<News>) -> Result
 }
 
 /// Lets members come, leave and crash, evenly over the time there is; gives back who is left.
-async fn tell(bootstrap: String, length: Duration, news: mpsc::UnboundedSender<News>) -> Vec<Member> {
+async fn tell(
+    bootstrap: String,
+    length: Duration,
+    news: mpsc::UnboundedSender<News>,
+) -> Vec<Member> {
     let step = length / 6;
     let start = |group, name: &str| Member::start(&bootstrap, group, name, news.clone());
     let say = |text: &str| drop(news.send(News::Story(text.to_owned())));
 
     say("three members share six partitions; group `audit` reads the same topic for itself");
-    let mut members = vec![start(GROUP, "anna"), start(GROUP, "ben"), start(GROUP, "cleo")];
+    let mut members = vec![
+        start(GROUP, "anna"),
+        start(GROUP, "ben"),
+        start(GROUP, "cleo"),
+    ];
     members.push(start(OTHER_GROUP, "olga"));
     tokio::time::sleep(step).await;
 

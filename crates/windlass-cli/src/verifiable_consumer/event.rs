@@ -42,7 +42,8 @@ pub(super) enum Event {
 
 impl Event {
     pub(super) fn record_data(record: &Record<'_>) -> Self {
-        let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let text =
+            |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         Self::RecordData {
             key: text(record.key()),
             value: text(record.value()),
@@ -61,7 +62,10 @@ pub(super) struct PartitionData {
 
 impl PartitionData {
     pub(super) fn new(partition: &TopicPartition) -> Self {
-        Self { topic: partition.topic.to_string(), partition: partition.partition }
+        Self {
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+        }
     }
 }
 
@@ -74,7 +78,10 @@ pub(super) struct CommitData {
 
 impl CommitData {
     pub(super) fn new(partition: &TopicPartition, offset: i64) -> Self {
-        Self { partition: PartitionData::new(partition), offset }
+        Self {
+            partition: PartitionData::new(partition),
+            offset,
+        }
     }
 }
 
@@ -91,7 +98,12 @@ pub(super) struct RecordSetSummary {
 
 impl RecordSetSummary {
     pub(super) fn new(partition: &TopicPartition, offset: i64) -> Self {
-        Self { partition: PartitionData::new(partition), count: 1, min_offset: offset, max_offset: offset }
+        Self {
+            partition: PartitionData::new(partition),
+            count: 1,
+            min_offset: offset,
+            max_offset: offset,
+        }
     }
 
     pub(super) const fn extend(&mut self, offset: i64) {
@@ -123,7 +135,9 @@ fn line(event: &Event, timestamp: u64) -> String {
 }
 
 fn milliseconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -134,11 +148,20 @@ mod tests {
     #[test]
     fn events_have_kafkas_fields() {
         let orders = TopicPartition::new("orders", 1);
-        assert_eq!(line(&Event::StartupComplete, 7), r#"{"timestamp":7,"name":"startup_complete"}"#);
+        assert_eq!(
+            line(&Event::StartupComplete, 7),
+            r#"{"timestamp":7,"name":"startup_complete"}"#
+        );
         let mut summary = RecordSetSummary::new(&orders, 5);
         summary.extend(9);
         assert_eq!(
-            line(&Event::RecordsConsumed { count: 2, partitions: vec![summary] }, 7),
+            line(
+                &Event::RecordsConsumed {
+                    count: 2,
+                    partitions: vec![summary]
+                },
+                7
+            ),
             r#"{"timestamp":7,"name":"records_consumed","count":2,"partitions":[{"topic":"orders","partition":1,"count":2,"minOffset":5,"maxOffset":9}]}"#
         );
         let committed = Event::OffsetsCommitted {

@@ -1,0 +1,235 @@
+//! Fetch: batches out of logs, after a wait if there are none yet.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use windlass_protocol::ErrorCode;
+use windlass_protocol::messages::fetch::{
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
+
+use crate::connection::ReplyTo;
+use crate::topic::Partition;
+use crate::{ClusterCore, Inbound};
+
+/// A fetch that waits for more to return.
+#[derive(Debug)]
+pub(crate) struct WaitingFetch {
+    pub(crate) reply_to: ReplyTo,
+    pub(crate) deadline: Instant,
+    inbound: Inbound,
+    request: FetchRequest,
+}
+
+impl ClusterCore {
+    pub(super) fn fetch(
+        &mut self,
+        inbound: &Inbound,
+        reply_to: ReplyTo,
+        request: FetchRequest,
+        now: Instant,
+    ) {
+        let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+        let waiting = WaitingFetch {
+            reply_to,
+            deadline: now + wait,
+            inbound: inbound.clone(),
+            request,
+        };
+        // Settling looks at it at once.
+        self.waiting_fetches.push_back(waiting);
+    }
+
+    /// Answers the fetches that have waited long enough, or have enough to return.
+    pub(crate) fn complete_fetches(&mut self, now: Instant) {
+        for waiting in std::mem::take(&mut self.waiting_fetches) {
+            if waiting.deadline <= now || self.has_enough(&waiting) {
+                let response = self.fetch_response(&waiting.inbound, &waiting.request);
+                self.reply(waiting.reply_to, response.into(), now);
+            } else {
+                self.waiting_fetches.push_back(waiting);
+            }
+        }
+    }
+
+    /// Whether the fetch has its `min_bytes`, or an error to tell.
+    fn has_enough(&self, waiting: &WaitingFetch) -> bool {
+        let wanted = usize::try_from(waiting.request.min_bytes).unwrap_or(0);
+        let mut bytes = 0;
+        for topic in &waiting.request.topics {
+            for wish in &topic.partitions {
+                let Ok(partition) = self.readable(&waiting.inbound, topic, wish) else {
+                    return true;
+                };
+                let until = limit(partition, waiting.request.isolation_level);
+                bytes += partition.log.bytes_from(wish.fetch_offset, until, wanted);
+                if bytes >= wanted {
+                    return true;
+                }
+            }
+        }
+        bytes >= wanted
+    }
+
+    fn fetch_response(&self, inbound: &Inbound, request: &FetchRequest) -> FetchResponse {
+        let mut left = usize::try_from(request.max_bytes).unwrap_or(0);
+        let mut nothing_yet = true;
+        let mut node_endpoints: Vec<NodeEndpoint> = Vec::new();
+        let mut responses = Vec::new();
+        for topic in &request.topics {
+            let mut partitions = Vec::new();
+            for wish in &topic.partitions {
+                let data = match self.readable(inbound, topic, wish) {
+                    Ok(partition) => {
+                        let data =
+                            read(partition, wish, request.isolation_level, left, nothing_yet);
+                        let bytes = data.records.as_ref().map_or(0, Bytes::len);
+                        left = left.saturating_sub(bytes);
+                        nothing_yet &= bytes == 0;
+                        data
+                    }
+                    Err(code) => self.refuse(topic, wish, code, &mut node_endpoints),
+                };
+                partitions.push(data);
+            }
+            responses.push(FetchableTopicResponse {
+                topic: topic.topic.clone(),
+                topic_id: topic.topic_id,
+                partitions,
+            });
+        }
+        FetchResponse {
+            responses,
+            node_endpoints,
+            ..FetchResponse::default()
+        }
+    }
+
+    /// The partition, if this node may be asked for that offset of it.
+    fn readable(
+        &self,
+        inbound: &Inbound,
+        topic: &FetchTopic,
+        wish: &FetchPartition,
+    ) -> Result<&Partition, ErrorCode> {
+        let found = self.topics.find(&topic.topic, topic.topic_id);
+        let unknown = if topic.topic.is_empty() {
+            ErrorCode::UNKNOWN_TOPIC_ID
+        } else {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        };
+        let (_, found) = found.ok_or(unknown)?;
+        let partition = found
+            .partition(wish.partition)
+            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        check_leader(partition, inbound, wish.current_leader_epoch)?;
+        if wish.fetch_offset < partition.log.start() || wish.fetch_offset > partition.log.end() {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        Ok(partition)
+    }
+
+    fn refuse(
+        &self,
+        topic: &FetchTopic,
+        wish: &FetchPartition,
+        error_code: ErrorCode,
+        node_endpoints: &mut Vec<NodeEndpoint>,
+    ) -> PartitionData {
+        let mut data = PartitionData {
+            partition_index: wish.partition,
+            error_code,
+            high_watermark: -1,
+            records: Some(Bytes::new()),
+            ..PartitionData::default()
+        };
+        let moved = error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+            || error_code == ErrorCode::FENCED_LEADER_EPOCH;
+        let partition = self
+            .topics
+            .find(&topic.topic, topic.topic_id)
+            .and_then(|(_, found)| found.partition(wish.partition));
+        if let (true, Some(partition)) = (moved, partition)
+            && let Some(leader) = partition.leader
+        {
+            data.current_leader = LeaderIdAndEpoch {
+                leader_id: leader.0,
+                leader_epoch: partition.leader_epoch,
+            };
+            if let Some(endpoint) = self.nodes.endpoint(leader)
+                && node_endpoints.iter().all(|known| known.node_id != leader.0)
+            {
+                node_endpoints.push(NodeEndpoint {
+                    node_id: leader.0,
+                    host: endpoint.host.clone(),
+                    port: i32::from(endpoint.port),
+                    rack: endpoint.rack.clone(),
+                });
+            }
+        }
+        data
+    }
+}
+
+/// Whether the node leads the partition, and the client knows as much.
+pub(super) fn check_leader(
+    partition: &Partition,
+    inbound: &Inbound,
+    client_epoch: i32,
+) -> Result<(), ErrorCode> {
+    if partition.leader != Some(inbound.node) {
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+    if client_epoch >= 0 && client_epoch < partition.leader_epoch {
+        return Err(ErrorCode::FENCED_LEADER_EPOCH);
+    }
+    if client_epoch > partition.leader_epoch {
+        return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
+    }
+    Ok(())
+}
+
+/// Up to where may be read.
+pub(super) fn limit(partition: &Partition, isolation_level: i8) -> i64 {
+    if isolation_level == 1 {
+        partition.log.last_stable()
+    } else {
+        partition.log.end()
+    }
+}
+
+fn read(
+    partition: &Partition,
+    wish: &FetchPartition,
+    isolation_level: i8,
+    left: usize,
+    first: bool,
+) -> PartitionData {
+    let until = limit(partition, isolation_level);
+    let most = usize::try_from(wish.partition_max_bytes)
+        .unwrap_or(0)
+        .min(left);
+    let records = partition.log.read(wish.fetch_offset, until, most, first);
+    let aborted_transactions = (isolation_level == 1).then(|| {
+        partition
+            .log
+            .aborted_between(wish.fetch_offset, until)
+            .into_iter()
+            .map(|span| AbortedTransaction {
+                producer_id: span.producer_id,
+                first_offset: span.first_offset,
+            })
+            .collect()
+    });
+    PartitionData {
+        partition_index: wish.partition,
+        high_watermark: partition.log.end(),
+        last_stable_offset: partition.log.last_stable(),
+        log_start_offset: partition.log.start(),
+        aborted_transactions,
+        preferred_read_replica: -1,
+        records: Some(records),
+        ..PartitionData::default()
+    }
+}

@@ -1,0 +1,163 @@
+//! The task that owns the core, and those that accept connections for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use windlass_model::NodeId;
+use windlass_protocol::RequestKind;
+
+use super::stream;
+use crate::{ClusterCore, ConnectionId, Inbound, Outbound};
+
+/// Something to be done with the core.
+pub(super) type Act = Box<dyn FnOnce(&mut ClusterCore, Instant) + Send>;
+
+/// What the core's task is told.
+pub(super) enum Command {
+    /// Somebody connected; what is to be written goes into the channel.
+    Connected {
+        node: i32,
+        responses: mpsc::UnboundedSender<BytesMut>,
+        name: tokio::sync::oneshot::Sender<ConnectionId>,
+    },
+    /// A request came.
+    Request {
+        inbound: Inbound,
+        request: Box<RequestKind>,
+    },
+    /// Somebody is gone.
+    Disconnected(ConnectionId),
+    /// Do this.
+    Act(Act),
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connected { .. } => "Connected",
+            Self::Request { .. } => "Request",
+            Self::Disconnected(_) => "Disconnected",
+            Self::Act(_) => "Act",
+        })
+    }
+}
+
+/// Takes connections for a node.
+pub(super) async fn accept(
+    listener: TcpListener,
+    node: i32,
+    commands: mpsc::UnboundedSender<Command>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                // Responses are written whole: waiting for more only delays them.
+                if socket.set_nodelay(true).is_ok() {
+                    stream::spawn(socket, node, peer.ip().to_string(), commands.clone());
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, node, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+/// Runs the core.
+pub(super) async fn run(
+    mut core: ClusterCore,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    max_request_bytes: usize,
+) {
+    tracing::debug!(max_request_bytes, "the embedded cluster runs");
+    let mut connections: BTreeMap<ConnectionId, mpsc::UnboundedSender<BytesMut>> = BTreeMap::new();
+    let mut counter = 0;
+    loop {
+        let wakeup = core.poll_timeout().map(|wakeup| wakeup.at);
+        let wakeup = wakeup.unwrap_or_else(|| now() + Duration::from_secs(3600));
+        tokio::select! {
+            command = commands.recv() => match command {
+                None => return,
+                Some(Command::Connected { node, responses, name }) => {
+                    // A dead node takes nobody: dropping the channel closes the connection.
+                    if core.is_alive(node) {
+                        counter += 1;
+                        connections.insert(ConnectionId(counter), responses);
+                        if name.send(ConnectionId(counter)).is_err() {
+                            connections.remove(&ConnectionId(counter));
+                        }
+                    }
+                }
+                Some(Command::Request { inbound, request }) => core.on_request(inbound, *request, now()),
+                Some(Command::Disconnected(id)) => {
+                    connections.remove(&id);
+                    core.on_disconnect(id);
+                }
+                Some(Command::Act(act)) => act(&mut core, now()),
+            },
+            () = tokio::time::sleep_until(wakeup.into()) => core.handle_timeout(now()),
+        }
+        while let Some(outbound) = core.poll_outbound() {
+            carry_out(outbound, &mut connections);
+        }
+    }
+}
+
+fn carry_out(
+    outbound: Outbound,
+    connections: &mut BTreeMap<ConnectionId, mpsc::UnboundedSender<BytesMut>>,
+) {
+    match outbound {
+        Outbound::Response {
+            connection,
+            correlation_id,
+            version,
+            response,
+            ..
+        } => {
+            let mut frame = BytesMut::new();
+            match response.encode_frame(version, correlation_id, &mut frame) {
+                Ok(()) => {
+                    if let Some(responses) = connections.get(&connection) {
+                        // A connection that has just broken needs no answer.
+                        drop(responses.send(frame));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a response cannot be written");
+                    connections.remove(&connection);
+                }
+            }
+        }
+        Outbound::Close { connection } => {
+            connections.remove(&connection);
+        }
+    }
+}
+
+/// A request, taken apart.
+pub(super) fn inbound(
+    node: i32,
+    connection: ConnectionId,
+    host: &str,
+    header: &windlass_protocol::RequestHeader,
+) -> Inbound {
+    Inbound {
+        node: NodeId(node),
+        connection,
+        correlation_id: header.correlation_id,
+        version: header.api_version,
+        client_id: header.client_id.clone().unwrap_or_default(),
+        host: host.to_owned(),
+    }
+}
+
+/// The time, by the runtime's clock: tests may hold it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,266 @@
+//! The log of one partition: batches in order, and what is known of them.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use windlass_protocol::records::{BatchError, ControlRecordType, RecordBatch, RecordBatchBuilder};
+
+/// A transaction that was aborted, and where its records lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AbortedSpan {
+    pub(crate) producer_id: i64,
+    pub(crate) first_offset: i64,
+    pub(crate) last_offset: i64,
+}
+
+/// What is known of an idempotent producer.
+#[derive(Clone, Copy, Debug)]
+struct ProducerState {
+    epoch: i16,
+    next_sequence: i32,
+    last_base_sequence: i32,
+    last_base_offset: i64,
+}
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// The records are in the log, from this offset on.
+    At(i64),
+    /// They were there already, from this offset on.
+    Duplicate(i64),
+    /// The producer's sequence has a gap.
+    OutOfSequence,
+    /// A newer incarnation of the producer is known.
+    FencedProducer,
+}
+
+/// A log.
+#[derive(Debug, Default)]
+pub(crate) struct PartitionLog {
+    batches: BTreeMap<i64, RecordBatch>,
+    start: i64,
+    end: i64,
+    /// The first offset of each leader epoch.
+    epochs: BTreeMap<i32, i64>,
+    producers: BTreeMap<i64, ProducerState>,
+    /// Open transactions: producer id to first offset.
+    open: BTreeMap<i64, i64>,
+    aborted: Vec<AbortedSpan>,
+}
+
+impl PartitionLog {
+    pub(crate) const fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// One beyond the last offset. Copies never differ, so it is the high watermark as well.
+    pub(crate) const fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// One beyond the last offset before which every transaction is decided.
+    pub(crate) fn last_stable(&self) -> i64 {
+        self.open.values().copied().min().unwrap_or(self.end)
+    }
+
+    /// A new leadership begins here.
+    pub(crate) fn begin_epoch(&mut self, epoch: i32) {
+        self.epochs.entry(epoch).or_insert(self.end);
+    }
+
+    /// The largest epoch that is not above `epoch`, and where it ends.
+    pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        let (found, _) = self.epochs.range(..=epoch).next_back()?;
+        let next = self.epochs.range(found + 1..).next();
+        Some((*found, next.map_or(self.end, |(_, start)| *start)))
+    }
+
+    /// The epoch in which the record at `offset` was written.
+    pub(crate) fn epoch_at(&self, offset: i64) -> i32 {
+        let batch = self.batches.range(..=offset).next_back();
+        batch.map_or(-1, |(_, batch)| batch.header().partition_leader_epoch)
+    }
+
+    /// Appends what a producer sent.
+    pub(crate) fn append(
+        &mut self,
+        batch: &RecordBatch,
+        leader_epoch: i32,
+    ) -> Result<Appended, BatchError> {
+        let header = batch.header();
+        if header.producer_id >= 0
+            && let Some(verdict) = self.check_sequence(batch)
+        {
+            return Ok(verdict);
+        }
+        let base_offset = self.end;
+        let batch = batch.rebased(base_offset, leader_epoch)?;
+        let header = *batch.header();
+        if header.producer_id >= 0 {
+            self.producers.insert(
+                header.producer_id,
+                ProducerState {
+                    epoch: header.producer_epoch,
+                    next_sequence: header.base_sequence.wrapping_add(header.record_count)
+                        & i32::MAX,
+                    last_base_sequence: header.base_sequence,
+                    last_base_offset: base_offset,
+                },
+            );
+            if header.is_transactional {
+                self.open.entry(header.producer_id).or_insert(base_offset);
+            }
+        }
+        self.end = batch.next_offset();
+        self.batches.insert(base_offset, batch);
+        Ok(Appended::At(base_offset))
+    }
+
+    fn check_sequence(&self, batch: &RecordBatch) -> Option<Appended> {
+        let header = batch.header();
+        let Some(known) = self.producers.get(&header.producer_id) else {
+            return (header.base_sequence != 0).then_some(Appended::OutOfSequence);
+        };
+        if header.producer_epoch < known.epoch {
+            return Some(Appended::FencedProducer);
+        }
+        if header.producer_epoch > known.epoch {
+            return (header.base_sequence != 0).then_some(Appended::OutOfSequence);
+        }
+        if header.base_sequence == known.last_base_sequence {
+            return Some(Appended::Duplicate(known.last_base_offset));
+        }
+        (header.base_sequence != known.next_sequence).then_some(Appended::OutOfSequence)
+    }
+
+    /// Writes the marker that ends a producer's transaction, if it has one open here.
+    pub(crate) fn end_transaction(
+        &mut self,
+        producer_id: i64,
+        producer_epoch: i16,
+        commit: bool,
+        leader_epoch: i32,
+        timestamp: i64,
+    ) -> Result<(), BatchError> {
+        let Some(first_offset) = self.open.remove(&producer_id) else {
+            return Ok(());
+        };
+        let kind = if commit {
+            ControlRecordType::Commit
+        } else {
+            ControlRecordType::Abort
+        };
+        let marker = RecordBatchBuilder::end_of_transaction(
+            kind,
+            producer_id,
+            producer_epoch,
+            0,
+            self.end,
+            timestamp,
+        )?
+        .rebased(self.end, leader_epoch)?;
+        if !commit {
+            self.aborted.push(AbortedSpan {
+                producer_id,
+                first_offset,
+                last_offset: self.end,
+            });
+        }
+        let base_offset = self.end;
+        self.end = marker.next_offset();
+        self.batches.insert(base_offset, marker);
+        Ok(())
+    }
+
+    /// Batches from the one that holds `offset`, below `until`, of at most `max_bytes` together; the
+    /// first one comes whatever its size if `at_least_one`.
+    pub(crate) fn read(
+        &self,
+        offset: i64,
+        until: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Bytes {
+        let mut out = BytesMut::new();
+        for batch in self.batches_from(offset) {
+            if batch.base_offset() >= until {
+                break;
+            }
+            let fits = out.len() + batch.bytes().len() <= max_bytes;
+            if !fits && !(out.is_empty() && at_least_one) {
+                break;
+            }
+            if out.is_empty() && !fits {
+                return batch.bytes().clone();
+            }
+            out.extend_from_slice(batch.bytes());
+        }
+        out.freeze()
+    }
+
+    /// How many bytes a fetch from `offset` could return, counted up to `enough`.
+    pub(crate) fn bytes_from(&self, offset: i64, until: i64, enough: usize) -> usize {
+        let mut bytes = 0;
+        for batch in self.batches_from(offset) {
+            if batch.base_offset() >= until || bytes >= enough {
+                break;
+            }
+            bytes += batch.bytes().len();
+        }
+        bytes
+    }
+
+    /// The batches from the one that holds `offset`.
+    pub(crate) fn batches_from(&self, offset: i64) -> impl Iterator<Item = &RecordBatch> {
+        let first = self.batches.range(..=offset).next_back();
+        let first = first
+            .filter(|(_, batch)| batch.next_offset() > offset)
+            .map_or(offset, |(base, _)| *base);
+        self.batches.range(first..).map(|(_, batch)| batch)
+    }
+
+    /// The aborted transactions with records between the two offsets.
+    pub(crate) fn aborted_between(&self, from: i64, until: i64) -> Vec<AbortedSpan> {
+        let reaches = |span: &&AbortedSpan| span.last_offset >= from && span.first_offset < until;
+        self.aborted.iter().filter(reaches).copied().collect()
+    }
+
+    /// The first record whose timestamp is at least this: offset and timestamp.
+    pub(crate) fn at_or_after(&self, timestamp: i64) -> Option<(i64, i64)> {
+        self.batches
+            .values()
+            .filter(|batch| batch.header().max_timestamp >= timestamp && !batch.header().is_control)
+            .find_map(|batch| first_at_or_after(batch, timestamp, self.start))
+    }
+
+    /// The youngest record: offset and timestamp.
+    pub(crate) fn youngest(&self) -> Option<(i64, i64)> {
+        let newest = self
+            .batches
+            .values()
+            .map(|batch| batch.header().max_timestamp)
+            .max()?;
+        self.at_or_after(newest)
+    }
+
+    /// Forgets what lies below `offset`.
+    pub(crate) fn delete_before(&mut self, offset: i64) {
+        self.start = offset.clamp(self.start, self.end);
+        let start = self.start;
+        self.batches.retain(|_, batch| batch.next_offset() > start);
+    }
+}
+
+/// What a batch may grow to when it has to be looked into.
+const LARGEST_BATCH: usize = 128 * 1024 * 1024;
+
+fn first_at_or_after(batch: &RecordBatch, timestamp: i64, start: i64) -> Option<(i64, i64)> {
+    let decoded = batch.decompressed(LARGEST_BATCH).ok()?;
+    let found = decoded
+        .records()
+        .filter_map(Result::ok)
+        .find(|record| record.timestamp >= timestamp && record.offset >= start)
+        .map(|record| (record.offset, record.timestamp));
+    found
+}
