@@ -1,9 +1,24 @@
 //! How long a leader thinks: the five cases of the sticky pair, range over many partitions, and the
 //! time per partition as partitions grow.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark that cannot go on stops, and it does read the clock"
+)]
+
+#[path = "../tests/judge/java.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the benchmark only starts the program"
+)]
+mod java;
 
 use std::hint::black_box;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use windlass_assignor::{
@@ -169,5 +184,45 @@ fn series(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, five_cases, range, series);
+/// Kafka's cooperative-sticky on the same five cases: the fastest of fifteen runs in one virtual
+/// machine, so with its compiler warm; a case that takes longer than the limit is given up.
+fn java(_: &mut Criterion) {
+    let limit = Duration::from_secs(60);
+    for case in ["fresh", "rejoin", "mixed", "divergent", "leave"] {
+        let mut command = match java::program() {
+            Ok(command) => command,
+            Err(missing) => return say(&format!("not run: Java's cooperative-sticky, {missing}")),
+        };
+        let mut program = command
+            .args(["bench", case])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while program.try_wait().unwrap().is_none() && start.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let finished = program.try_wait().unwrap().is_some();
+        // Kills what is still running; what has ended stays ended.
+        program.kill().unwrap();
+        let output = program.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let times = text.lines().filter_map(|line| line.parse::<f64>().ok());
+        match times.min_by(f64::total_cmp) {
+            Some(best) if finished => say(&format!("Java, {case}: {best:.2} ms")),
+            Some(best) => say(&format!(
+                "Java, {case}: {best:.2} ms, not all runs within {limit:?}"
+            )),
+            None => say(&format!("Java, {case}: not one run within {limit:?}")),
+        }
+    }
+}
+
+fn say(line: &str) {
+    std::io::stderr()
+        .write_all(format!("{line}\n").as_bytes())
+        .unwrap();
+}
+
+criterion_group!(benches, five_cases, range, series, java);
 criterion_main!(benches);

@@ -26,6 +26,72 @@ pub enum RebalanceProtocol {
 /// Only the leader's [`assign`](Self::assign) runs; every member's
 /// [`subscription_user_data`](Self::subscription_user_data) does. A strategy holds no state between
 /// rebalances: what a member owns, and since when, is handed in.
+///
+/// # Bring your own
+///
+/// A strategy is one trait with two methods to write. This one gives each partition, the one with the
+/// most lag first, to the subscriber with the least lag so far:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use windlass_assignor::{AssignError, Assignment, Assignor, Member, Members};
+/// use windlass_model::{Cluster, MemberId, Partition, Topic, TopicPartition, TopicPartitions};
+///
+/// #[derive(Debug)]
+/// struct ByLag {
+///     /// Records behind, measured by the application before it joins; absent means none.
+///     lag: BTreeMap<TopicPartition, u64>,
+/// }
+///
+/// impl Assignor for ByLag {
+///     fn name(&self) -> &str {
+///         "by-lag"
+///     }
+///
+///     fn assign(&self, cluster: &Cluster, members: &Members) -> Result<Assignment, AssignError> {
+///         let mut partitions: Vec<(u64, TopicPartition)> = Vec::new();
+///         for (name, topic) in &cluster.topics {
+///             for index in 0..i32::try_from(topic.partitions.len()).map_err(AssignError::strategy)? {
+///                 let partition = TopicPartition::new(name, index);
+///                 partitions.push((self.lag.get(&partition).copied().unwrap_or(0), partition));
+///             }
+///         }
+///         partitions.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+///         let mut plan: BTreeMap<MemberId, (u64, TopicPartitions)> = BTreeMap::new();
+///         for (id, _) in members {
+///             plan.insert(id.clone(), Default::default());
+///         }
+///         for (lag, partition) in partitions {
+///             let lightest = plan
+///                 .iter_mut()
+///                 .filter(|(id, _)| {
+///                     let member = members.get(id.as_str());
+///                     member.is_some_and(|member| member.subscribes_to(partition.topic.as_str()))
+///                 })
+///                 .min_by_key(|(_, (load, list))| (*load, list.len()));
+///             if let Some((_, (load, list))) = lightest {
+///                 *load += lag;
+///                 list.push(&partition.topic, partition.partition);
+///             }
+///         }
+///         Ok(plan.into_iter().map(|(id, (_, list))| (id, list)).collect())
+///     }
+/// }
+///
+/// let mut cluster = Cluster::default();
+/// let clicks = Topic { partitions: vec![Partition::default(); 4], ..Topic::default() };
+/// cluster.topics.insert("clicks".into(), clicks);
+/// let members: Members = ["a", "b"]
+///     .map(|id| (id, Member::subscribed_to(["clicks"])))
+///     .into_iter()
+///     .collect();
+/// let lag = BTreeMap::from([(TopicPartition::new("clicks", 2), 1_000)]);
+/// let plan = ByLag { lag }.assign_validated(&cluster, &members)?;
+/// // One member is busy with the partition that lags, the other gets the rest.
+/// assert_eq!(plan.get("a").map(|list| list.len()), Some(1));
+/// assert_eq!(plan.get("b").map(|list| list.len()), Some(3));
+/// # Ok::<(), AssignError>(())
+/// ```
 pub trait Assignor: Send + Sync + Debug {
     /// The name on the wire. Members agree on a strategy by it, so two strategies that compute
     /// different plans must not share one.

@@ -33,6 +33,9 @@
 //! # Ok::<(), windlass_assignor::AssignError>(())
 //! ```
 
+//!
+//! [`Assignor`] is the trait for your own; its documentation has one that weighs partitions by lag.
+
 mod assignment;
 mod assignor;
 mod claim_count;
