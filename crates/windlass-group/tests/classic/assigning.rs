@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use windlass_assignor::{AssignError, Assignment};
 use windlass_group::{AssignmentJob, AssignmentToken, GroupConfig, GroupError, GroupState};
+use windlass_model::Generation;
 use windlass_protocol::ErrorCode;
 use windlass_protocol::consumer_protocol;
 use windlass_protocol::messages::join_group::JoinGroupResponseMember;
@@ -317,4 +318,30 @@ fn a_returning_static_leader_only_watches() {
     );
     let (wanted,) = expect_event!(member, MetadataNeeded { topics });
     assert_eq!(wanted, topics(&["orders"]));
+}
+
+#[test]
+fn a_strategy_sees_everything_the_members_say() {
+    let mut member = joining(config(&["range"]));
+    member.show(&[("orders", 3)]);
+    let (id, _) = expect_request!(member, JoinGroup);
+    let owned = partitions("orders", &[2]);
+    let said = consumer_protocol::Subscription {
+        user_data: Some(Bytes::from_static(b"data")),
+        owned_partitions: owned.iter().collect(),
+        generation: Generation::from_wire(4),
+        rack: Some("r1".to_owned()),
+        ..subscription(&["orders"])
+    };
+    let mut response = leads("m", 5, "range", &[("m", &said)]);
+    response.members[0].group_instance_id = Some("instance".to_owned());
+    member.answer(id, response);
+    let (_, job) = compute(&mut member);
+    let seen = job.members().get("m").unwrap();
+    assert_eq!(seen.instance_id, Some("instance".into()));
+    assert_eq!(seen.topics, ["orders"]);
+    assert_eq!(seen.owned, owned.iter().collect());
+    assert_eq!(seen.generation, Generation::from_wire(4));
+    assert_eq!(seen.rack.as_deref(), Some("r1"));
+    assert_eq!(seen.user_data, b"data");
 }

@@ -1,11 +1,13 @@
 //! Cooperative rebalances (KIP-429): only what moves is given up, and then once more around.
 
+use std::time::Duration;
+
 use windlass_group::{GroupEvent, GroupState};
 use windlass_protocol::ErrorCode;
 
 use crate::member::{config, expect_event, expect_request, partitions};
 use crate::script::{
-    assigns, finish_join, follows, heartbeat_answered, join_error, stable, sync_error,
+    assigns, finish_join, follows, heartbeat, heartbeat_answered, join_error, stable, sync_error,
 };
 
 const STICKY: &str = "cooperative-sticky";
@@ -175,4 +177,35 @@ fn one_eager_strategy_in_the_list_makes_the_member_give_up_everything() {
     heartbeat_answered(&mut member, ErrorCode::REBALANCE_IN_PROGRESS);
     let (_, revoked) = expect_event!(member, Revoke { token, partitions });
     assert_eq!(revoked, partitions("orders", &[0, 1]));
+}
+
+#[test]
+fn a_heartbeat_that_was_overtaken_by_the_join_takes_nothing_away() {
+    let mut member = stable(config(&[STICKY]), &[0, 1]);
+    member.pass(Duration::from_secs(3));
+    let (beat, _) = expect_request!(member, Heartbeat);
+    member.input(|machine, now| machine.request_rejoin("a test", now));
+    let (join, _) = expect_request!(member, JoinGroup);
+    member.answer(beat, heartbeat(ErrorCode::ILLEGAL_GENERATION));
+    assert!(callbacks(&member.events).is_empty());
+    member.expect_silence();
+    member.answer(join, follows("m", 2, STICKY));
+    assert_eq!(member.state(), GroupState::CompletingRebalance);
+    assert_eq!(member.machine.owned(), partitions("orders", &[0, 1]));
+}
+
+#[test]
+fn a_member_id_that_is_refused_during_the_join_makes_the_join_void() {
+    let mut member = stable(config(&[STICKY]), &[0, 1]);
+    member.pass(Duration::from_secs(3));
+    let (beat, _) = expect_request!(member, Heartbeat);
+    member.input(|machine, now| machine.request_rejoin("a test", now));
+    let (old, _) = expect_request!(member, JoinGroup);
+    member.answer(beat, heartbeat(ErrorCode::UNKNOWN_MEMBER_ID));
+    let (token,) = expect_event!(member, Lost { token });
+    member.answer(old, join_error(ErrorCode::UNKNOWN_MEMBER_ID));
+    member.expect_silence();
+    member.done(token);
+    let (_, request) = expect_request!(member, JoinGroup);
+    assert_eq!(request.member_id, "");
 }

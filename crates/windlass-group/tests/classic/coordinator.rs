@@ -138,16 +138,14 @@ fn a_coordinator_that_never_works_is_asked_for_ever_more_slowly() {
             Some(outgoing) => match outgoing.request {
                 windlass_protocol::RequestKind::FindCoordinator(_) => {
                     lookups += 1;
+                    assert!(lookups <= 25, "{lookups} lookups in ten seconds");
                     member.answer(outgoing.id, coordinator_at(NodeId(7)));
                 }
                 _ => member.fail(outgoing.id, FailureKind::Disconnected),
             },
         }
     }
-    assert!(
-        (8..=25).contains(&lookups),
-        "{lookups} lookups in ten seconds"
-    );
+    assert!(lookups >= 8, "{lookups} lookups in ten seconds");
     assert_eq!(member.state(), GroupState::Stable);
 }
 

@@ -1,4 +1,5 @@
-//! Whatever happens, in whatever order: what `world.rs` watches holds.
+//! Whatever happens, in whatever order: what `world.rs` watches holds. `PROPTEST_CASES` says how many
+//! lists of steps are tried.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,8 +43,6 @@ fn settings(which: u8) -> GroupConfig {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
     #[test]
     fn any_list_of_steps_keeps_the_rules(
         which in any::<u8>(),

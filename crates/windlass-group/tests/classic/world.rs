@@ -8,8 +8,8 @@ use windlass_group::{
     GroupMachine, GroupState, LeaveMode,
 };
 use windlass_machine::{FailureKind, OutgoingRequest, RequestFailure, RequestId, SplitMix64};
-use windlass_model::{OffsetAndMetadata, TopicPartition};
-use windlass_protocol::RequestKind;
+use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
+use windlass_protocol::{RequestKind, ResponseKind};
 
 use crate::member::{cluster, partitions, start, topics};
 use crate::reply;
@@ -40,6 +40,8 @@ pub(crate) enum Step {
 struct OpenCommit {
     /// Whether each partition has been owned ever since.
     kept: BTreeMap<TopicPartition, bool>,
+    /// What the coordinator stored while its generation held.
+    stored: BTreeSet<TopicPartition>,
     is_manual: bool,
 }
 
@@ -66,8 +68,6 @@ pub(crate) struct World {
     owned: BTreeSet<TopicPartition>,
     /// What the application was asked to give up and has not, by the newest token.
     giving_up: BTreeSet<TopicPartition>,
-    /// The generation that the commit answered last was sent under.
-    answered_generation: i32,
     generation: i32,
     /// Every change of state that was seen.
     pub(crate) transitions: BTreeSet<(GroupState, GroupState)>,
@@ -89,7 +89,6 @@ impl World {
             must_leave: false,
             owned: BTreeSet::new(),
             giving_up: BTreeSet::new(),
-            answered_generation: -1,
             generation: 0,
             transitions: BTreeSet::new(),
         }
@@ -160,7 +159,14 @@ impl World {
             .map(|one| (one.clone(), self.owned.contains(one)))
             .collect();
         let id = self.ask(|machine, now| machine.commit(offsets, mode, now));
-        self.commits.insert(id.0, OpenCommit { kept, is_manual });
+        self.commits.insert(
+            id.0,
+            OpenCommit {
+                kept,
+                stored: BTreeSet::new(),
+                is_manual,
+            },
+        );
         self.settle_events();
     }
 
@@ -175,16 +181,39 @@ impl World {
             return;
         }
         let open = self.open.remove(usize::from(which) % self.open.len());
-        self.answered_generation = open.generation;
         let response = reply::to(
             &open.outgoing.request,
             how,
             &mut self.generation,
             &mut self.random,
         );
+        self.note_stored(&open, &response);
         let id = open.outgoing.id;
         self.join.take_if(|join| *join == id);
         self.input(|machine, now| machine.on_response(id, response, now));
+    }
+
+    /// What is stored under the generation that holds is stored, whatever comes later.
+    fn note_stored(&mut self, open: &Open, response: &ResponseKind) {
+        let current = Generation::to_wire(self.machine.generation());
+        let ResponseKind::OffsetCommit(response) = response else {
+            return;
+        };
+        if open.generation != current {
+            return;
+        }
+        for topic in &response.topics {
+            for partition in topic
+                .partitions
+                .iter()
+                .filter(|one| one.error_code.is_none())
+            {
+                let one = TopicPartition::new(topic.name.as_str(), partition.partition_index);
+                for commit in self.commits.values_mut() {
+                    commit.stored.insert(one.clone());
+                }
+            }
+        }
     }
 
     fn fail(&mut self, which: u8, kind: u8) {
@@ -377,11 +406,9 @@ impl World {
                     assert!(results.values().all(Result::is_err), "{results:?}");
                     return;
                 };
-                let current = self.answered_generation
-                    == windlass_model::Generation::to_wire(self.machine.generation());
                 for (one, result) in results {
                     let kept = commit.kept.get(&one).copied().unwrap_or(false);
-                    let may = commit.is_manual || kept || current;
+                    let may = commit.is_manual || kept || commit.stored.contains(&one);
                     assert!(result.is_err() || may, "{one} was stored in another tenure");
                 }
             }
@@ -412,7 +439,7 @@ impl World {
                 if is_manual {
                     assert_eq!(request.member_id, "");
                 } else {
-                    let now = windlass_model::Generation::to_wire(self.machine.generation());
+                    let now = Generation::to_wire(self.machine.generation());
                     assert_eq!(generation, now, "committed under an old generation");
                     let id = self.machine.member_id().map_or("", |id| id.as_str());
                     assert_eq!(request.member_id, id);
