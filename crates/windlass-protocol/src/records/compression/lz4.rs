@@ -3,7 +3,8 @@
 
 use bytes::BufMut;
 use lz4_flex::block::{
-    compress_into, decompress_into, decompress_into_with_dict, get_maximum_output_size,
+    DecompressError, compress_into, decompress_into, decompress_into_with_dict,
+    get_maximum_output_size,
 };
 use nom::Parser;
 use nom::bytes::complete::take;
@@ -119,6 +120,23 @@ impl Frame {
         };
         Ok((rest, frame))
     }
+
+    /// What the blocks would unpack to if each were full, as all but the last one usually are. Any
+    /// number will do for blocks that are malformed: they are refused when they are unpacked.
+    fn most_content(&self, blocks: &[u8]) -> usize {
+        let mut rest = blocks;
+        let mut content = 0usize;
+        while let Ok((after, header)) = field(le_u32, rest)
+            && header != 0
+            && let Ok((after, block)) = field(take(header & !STORED), after)
+        {
+            content = content.saturating_add(self.block_limit.min(most_output(block.len())));
+            rest = after
+                .get(if self.block_checksum { 4 } else { 0 }..)
+                .unwrap_or_default();
+        }
+        content
+    }
 }
 
 /// Unpacks the frame whose magic was just read; returns what follows it.
@@ -129,14 +147,19 @@ fn append_frame<'a>(
 ) -> Result<&'a [u8], BatchError> {
     let (mut rest, frame) = Frame::parse(input)?;
     let start = records.len();
-    if let Some(size) = frame.content_size {
-        let declared = usize::try_from(size).unwrap_or(usize::MAX);
-        let total = start.saturating_add(declared);
-        if total > limit {
-            return Err(too_large(limit, total));
-        }
-        records.reserve(declared.min(most_output(rest.len())));
+    let expected = match frame.content_size {
+        Some(size) => usize::try_from(size).unwrap_or(usize::MAX),
+        None => frame.most_content(rest),
+    };
+    let total = start.saturating_add(expected);
+    if total > limit && frame.content_size.is_some() {
+        return Err(too_large(limit, total));
     }
+    records.reserve(
+        expected
+            .min(most_output(rest.len()))
+            .min(limit.saturating_sub(start)),
+    );
     loop {
         let (after, header) = field(le_u32, rest)?;
         if header == 0 {
@@ -198,7 +221,7 @@ fn append_block(
     records.resize(start.saturating_add(possible.min(room)), 0);
     let (before, output) = records.split_at_mut_checked(start).unwrap_or_default();
     let written = if frame.independent_blocks || start == frame_start {
-        decompress_into(block, output)
+        unpack(block, output)
     } else {
         let window = before.len().saturating_sub(WINDOW);
         decompress_into_with_dict(block, output, before.get(window..).unwrap_or_default())
@@ -212,6 +235,12 @@ fn append_block(
         Err(_) if room < possible => Err(exceeded),
         Err(_) => Err(corrupt("invalid block")),
     }
+}
+
+/// On its own, so that the decoder is compiled as one tight loop whatever stands around the call.
+#[inline(never)]
+fn unpack(block: &[u8], output: &mut [u8]) -> Result<usize, DecompressError> {
+    decompress_into(block, output)
 }
 
 /// The best that LZ4 can do is 255 bytes for one; the constant covers the first few.
