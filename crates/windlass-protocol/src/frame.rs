@@ -127,3 +127,23 @@ impl crate::messages::ResponseKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_judged_before_anything_is_buffered() {
+        assert_eq!(frame_length([0, 0, 0, 4], 100), Ok(4));
+        assert_eq!(frame_length([0, 0, 0, 100], 100), Ok(100));
+        let too_large = FrameLengthError::TooLarge {
+            length: 101,
+            limit: 100,
+        };
+        assert_eq!(frame_length([0, 0, 0, 101], 100), Err(too_large));
+        for length in [3, 0, -1, i32::MIN] {
+            let expected = FrameLengthError::TooSmall { length };
+            assert_eq!(frame_length(length.to_be_bytes(), 100), Err(expected));
+        }
+    }
+}

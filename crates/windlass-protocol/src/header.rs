@@ -133,3 +133,71 @@ impl RequestHeader {
         finish("RequestHeader", frame, header(frame))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DecodeErrorKind;
+
+    #[test]
+    fn response_headers_of_both_versions() {
+        let (header, body) =
+            ResponseHeader::decode(ApiKey::Heartbeat, 3, &[0, 0, 0, 7, 9]).unwrap();
+        assert_eq!((header.correlation_id, body), (7, &[9][..]));
+        let flexible = [0, 0, 0, 7, 0, 9];
+        let (header, body) = ResponseHeader::decode(ApiKey::Heartbeat, 4, &flexible).unwrap();
+        assert_eq!((header.correlation_id, body), (7, &[9][..]));
+    }
+
+    #[test]
+    fn the_header_of_an_api_versions_response_never_has_tagged_fields() {
+        let frame = [0, 0, 0, 7, 0, 35];
+        for version in 0..=4 {
+            let (_, body) = ResponseHeader::decode(ApiKey::ApiVersions, version, &frame).unwrap();
+            assert_eq!(body, [0, 35]);
+        }
+    }
+
+    #[test]
+    fn request_headers_keep_the_old_client_id() {
+        for (version, end) in [(3, &[5][..]), (4, &[0, 5][..])] {
+            let mut out = BytesMut::new();
+            put_request_header(&mut out, ApiKey::Heartbeat, version, 9, Some("me")).unwrap();
+            let start = [
+                0,
+                12,
+                0,
+                u8::try_from(version).unwrap(),
+                0,
+                0,
+                0,
+                9,
+                0,
+                2,
+                b'm',
+                b'e',
+            ];
+            out.extend_from_slice(&[5]);
+            assert_eq!(out, [&start[..], end].concat());
+            let (header, body) = RequestHeader::decode(&out).unwrap();
+            assert_eq!(body, [5]);
+            assert_eq!(header.client_id.as_deref(), Some("me"));
+            assert_eq!((header.api_key, header.api_version), (12, version));
+        }
+    }
+
+    #[test]
+    fn request_headers_of_unknown_apis_are_read() {
+        let frame = [0x03, 0xe7, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 1, 2];
+        let (header, body) = RequestHeader::decode(&frame).unwrap();
+        assert_eq!(header.api_key, 999);
+        assert_eq!(header.client_id, None);
+        assert_eq!(body, [1, 2]);
+        let error = RequestHeader::decode(&frame[..9]).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::Truncated);
+        assert_eq!(
+            (error.field.to_string(), error.offset),
+            ("client_id".to_owned(), 8)
+        );
+    }
+}

@@ -13,6 +13,8 @@ mod field_path;
 mod frame;
 mod header;
 mod message;
+#[cfg(test)]
+mod message_tests;
 pub mod messages;
 mod primitive;
 pub mod records;
