@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The consumer against the embedded broker, on a simulated network, in virtual time.
+//!
+//! One seed makes one run: the options, the faults, every latency follow from it. The real sans-IO
+//! core of the consumer and the real core of the broker take part; sockets, timers and the
+//! application are simulated. Every event is held against the invariants of [`checker`].
+//!
+//! A run has two phases. In the first, members come, stop, crash and stall, nodes die and come back,
+//! connections break. In the second everything is well again, and within a bound everything that
+//! was acknowledged has to have been processed.
+
+pub mod checker;
+mod fault;
+pub mod history;
+mod member;
+mod network;
+mod options;
+mod run;
+mod world;
+
+pub use checker::Violation;
+pub use options::Options;
+pub use run::{Failure, Report, run};

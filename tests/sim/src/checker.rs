@@ -1,0 +1,423 @@
+//! The invariants, held against every event of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use windlass_model::TopicPartition;
+
+use crate::history::{Entry, Event, Incarnation};
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The number of the rule, as `docs/testing.md` lists them.
+    pub rule: u8,
+    /// What happened.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {} broken: {}", self.rule, self.text)
+    }
+}
+
+/// One ownership of one partition by one member, from assignment to farewell.
+#[derive(Clone, Debug)]
+struct Ownership {
+    generation: Option<i32>,
+    /// The next offset that may be handed out; none before the first hand-out.
+    next: Option<i64>,
+    /// What the application is done with.
+    processed: Option<i64>,
+    /// The last offset committed in this ownership.
+    committed: Option<i64>,
+}
+
+/// What is expected of the run.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectation {
+    /// Whether members commit before they give partitions up.
+    pub commits_on_revoke: bool,
+}
+
+/// Holds the history of one group against the rules.
+#[derive(Debug)]
+pub struct Checker {
+    expectation: Expectation,
+    owned: BTreeMap<(Incarnation, TopicPartition), Ownership>,
+    dead: BTreeSet<Incarnation>,
+    /// What brokers acknowledged.
+    produced: BTreeMap<TopicPartition, BTreeSet<i64>>,
+    /// The offsets that some application is done with.
+    processed: BTreeMap<TopicPartition, BTreeSet<i64>>,
+    /// What applications hold and are not done with.
+    handed_out: BTreeMap<(Incarnation, TopicPartition), Vec<i64>>,
+    committed: BTreeMap<TopicPartition, i64>,
+    /// Records that may be processed once more, because their owner had no chance to commit them: it
+    /// was killed, it lost them, or somebody else was given them behind its back.
+    forgiven: BTreeMap<TopicPartition, BTreeSet<i64>>,
+    duplicates: u64,
+}
+
+impl Checker {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub const fn new(expectation: Expectation) -> Self {
+        Self {
+            expectation,
+            owned: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            produced: BTreeMap::new(),
+            processed: BTreeMap::new(),
+            handed_out: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            forgiven: BTreeMap::new(),
+            duplicates: 0,
+        }
+    }
+
+    /// How many records were processed more than once.
+    #[must_use]
+    pub const fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Takes note of an event.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks.
+    pub fn observe(&mut self, entry: &Entry) -> Result<(), Violation> {
+        match &entry.event {
+            Event::Produced { partition, offset } => {
+                self.produced
+                    .entry(partition.clone())
+                    .or_default()
+                    .insert(*offset);
+                Ok(())
+            }
+            Event::Assigned {
+                who,
+                partitions,
+                generation,
+            } => self.assigned(*who, partitions, *generation),
+            Event::Revoked {
+                who,
+                partitions,
+                excused,
+            } => self.revoked(*who, partitions, *excused),
+            Event::Lost { who, partitions } => {
+                for partition in partitions {
+                    self.forgive(*who, partition);
+                    self.owned.remove(&(*who, partition.clone()));
+                }
+                Ok(())
+            }
+            Event::HandedOut {
+                who,
+                partition,
+                offsets,
+            } => self.handed_out(*who, partition, offsets),
+            Event::Processed {
+                who,
+                partition,
+                next_offset,
+            } => self.processed(*who, partition, *next_offset),
+            Event::Committed { who, offsets } => self.committed(*who, offsets),
+            Event::CommitFailed { who } => {
+                self.forgive_all(*who);
+                Ok(())
+            }
+            Event::Killed { who } => {
+                self.killed(*who);
+                Ok(())
+            }
+            Event::Closed { who, took, allowed } => {
+                self.killed(*who);
+                require(16, took <= allowed, || {
+                    format!("closing {who} took {took:?}, allowed were {allowed:?}")
+                })
+            }
+        }
+    }
+
+    /// What is still unread at the end, when everything had time to be read.
+    ///
+    /// # Errors
+    ///
+    /// Rule 8, when an acknowledged record was processed by nobody.
+    pub fn finish(&self) -> Result<(), Violation> {
+        for (partition, produced) in &self.produced {
+            let nothing = BTreeSet::new();
+            let processed = self.processed.get(partition).unwrap_or(&nothing);
+            if let Some(lost) = produced.difference(processed).next() {
+                return Err(Violation {
+                    rule: 8,
+                    text: format!(
+                        "{partition} offset {lost} was acknowledged and processed by nobody"
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many acknowledged records nobody has processed yet.
+    #[must_use]
+    pub fn unseen(&self) -> usize {
+        let nothing = BTreeSet::new();
+        self.produced
+            .iter()
+            .map(|(partition, produced)| {
+                produced
+                    .difference(self.processed.get(partition).unwrap_or(&nothing))
+                    .count()
+            })
+            .sum()
+    }
+
+    fn assigned(
+        &mut self,
+        who: Incarnation,
+        partitions: &[TopicPartition],
+        generation: Option<i32>,
+    ) -> Result<(), Violation> {
+        for partition in partitions {
+            let rival = self.owned.iter().find(|((other, owned), ownership)| {
+                owned == partition
+                    && *other != who
+                    && ownership.generation == generation
+                    && !self.dead.contains(other)
+            });
+            if let Some(((other, _), _)) = rival {
+                return Err(Violation {
+                    rule: 1,
+                    text: format!(
+                        "{partition} belongs to {other} and to {who} in generation {generation:?}"
+                    ),
+                });
+            }
+            let overtaken: Vec<_> = self
+                .owned
+                .keys()
+                .filter(|(other, owned)| owned == partition && *other != who)
+                .map(|(other, _)| *other)
+                .collect();
+            for other in overtaken {
+                self.forgive(other, partition);
+            }
+            let fresh = Ownership {
+                generation,
+                next: None,
+                processed: None,
+                committed: None,
+            };
+            self.owned.insert((who, partition.clone()), fresh);
+        }
+        // What it kept, it keeps in the new generation.
+        for ((owner, _), ownership) in &mut self.owned {
+            if *owner == who {
+                ownership.generation = generation;
+            }
+        }
+        Ok(())
+    }
+
+    fn revoked(
+        &mut self,
+        who: Incarnation,
+        partitions: &[TopicPartition],
+        excused: bool,
+    ) -> Result<(), Violation> {
+        for partition in partitions {
+            if excused {
+                self.forgive(who, partition);
+            }
+            let Some(ownership) = self.owned.remove(&(who, partition.clone())) else {
+                return Err(Violation {
+                    rule: 2,
+                    text: format!("{who} gave up {partition}, which it did not own"),
+                });
+            };
+            let committed = self.committed.get(partition).copied();
+            if self.expectation.commits_on_revoke
+                && !excused
+                && let Some(processed) = ownership.processed
+                && committed.is_none_or(|committed| committed < processed)
+            {
+                return Err(Violation {
+                    rule: 6,
+                    text: format!(
+                        "{who} gave up {partition} after processing up to {processed}, committed is {committed:?}"
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn handed_out(
+        &mut self,
+        who: Incarnation,
+        partition: &TopicPartition,
+        offsets: &[i64],
+    ) -> Result<(), Violation> {
+        require(2, !self.dead.contains(&who), || {
+            format!("{who} is dead and was handed records of {partition}")
+        })?;
+        let committed = self.committed.get(partition).copied();
+        let Some(ownership) = self.owned.get_mut(&(who, partition.clone())) else {
+            return Err(Violation {
+                rule: 2,
+                text: format!("{who} was handed records of {partition}, which it does not own"),
+            });
+        };
+        for offset in offsets {
+            let expected = match ownership.next {
+                Some(next) => Some((3, next)),
+                None => Some((4, committed.unwrap_or(0))),
+            };
+            if let Some((rule, expected)) = expected
+                && *offset != expected
+            {
+                return Err(Violation {
+                    rule,
+                    text: format!(
+                        "{who} was handed offset {offset} of {partition}, {expected} was next"
+                    ),
+                });
+            }
+            ownership.next = Some(offset + 1);
+        }
+        let out = self.handed_out.entry((who, partition.clone())).or_default();
+        out.extend_from_slice(offsets);
+        Ok(())
+    }
+
+    fn processed(
+        &mut self,
+        who: Incarnation,
+        partition: &TopicPartition,
+        next_offset: i64,
+    ) -> Result<(), Violation> {
+        let rightful = self.is_rightful(who, partition);
+        if let Some(ownership) = self.owned.get_mut(&(who, partition.clone())) {
+            ownership.processed = Some(next_offset);
+        }
+        let out = self.handed_out.entry((who, partition.clone())).or_default();
+        let done = out
+            .iter()
+            .take_while(|offset| **offset < next_offset)
+            .count();
+        let processed = self.processed.entry(partition.clone()).or_default();
+        let forgiven = self.forgiven.entry(partition.clone()).or_default();
+        for offset in out.drain(..done) {
+            let again = !processed.insert(offset);
+            if again {
+                self.duplicates += 1;
+                require(9, forgiven.remove(&offset) || !rightful, || {
+                    format!(
+                        "{who} processed offset {offset} of {partition} once more, and nobody was killed over it"
+                    )
+                })?;
+            } else if !rightful {
+                forgiven.insert(offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the member owns the partition and nobody was given it in a later generation.
+    fn is_rightful(&self, who: Incarnation, partition: &TopicPartition) -> bool {
+        let Some(ownership) = self.owned.get(&(who, partition.clone())) else {
+            return false;
+        };
+        !self.owned.iter().any(|((other, owned), rival)| {
+            owned == partition && *other != who && rival.generation > ownership.generation
+        })
+    }
+
+    fn committed(
+        &mut self,
+        who: Incarnation,
+        offsets: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<(), Violation> {
+        for (partition, offset) in offsets {
+            if self.dead.contains(&who) {
+                // Sent before it died, and stored by a coordinator that did not know yet.
+                self.committed.insert(partition.clone(), *offset);
+                continue;
+            }
+            let Some(ownership) = self.owned.get_mut(&(who, partition.clone())) else {
+                return Err(Violation {
+                    rule: 5,
+                    text: format!("{who} committed {partition}, which it does not own"),
+                });
+            };
+            let limit = ownership
+                .next
+                .or_else(|| self.committed.get(partition).copied())
+                .unwrap_or(0);
+            require(5, *offset <= limit, || {
+                format!(
+                    "{who} committed {offset} of {partition}, of which it was handed what is below {limit}"
+                )
+            })?;
+            let before = ownership.committed.unwrap_or(*offset);
+            require(5, *offset >= before, || {
+                format!("{who} committed {offset} of {partition} after {before}")
+            })?;
+            ownership.committed = Some(*offset);
+            self.committed.insert(partition.clone(), *offset);
+        }
+        Ok(())
+    }
+
+    fn forgive_all(&mut self, who: Incarnation) {
+        let owned: Vec<_> = self
+            .owned
+            .keys()
+            .filter(|(owner, _)| *owner == who)
+            .cloned()
+            .collect();
+        for (_, partition) in owned {
+            self.forgive(who, &partition);
+        }
+    }
+
+    fn killed(&mut self, who: Incarnation) {
+        self.dead.insert(who);
+        let gone: Vec<_> = self
+            .owned
+            .keys()
+            .filter(|(owner, _)| *owner == who)
+            .cloned()
+            .collect();
+        for key in gone {
+            self.forgive(who, &key.1);
+            self.owned.remove(&key);
+        }
+    }
+
+    /// The owner had no chance to commit: what lies above the last commit may come again.
+    fn forgive(&mut self, who: Incarnation, partition: &TopicPartition) {
+        let from = self.committed.get(partition).copied().unwrap_or(0);
+        let processed = self.processed.get(partition);
+        let uncommitted = processed
+            .into_iter()
+            .flat_map(|offsets| offsets.range(from..));
+        let in_hands = self.handed_out.get(&(who, partition.clone()));
+        let in_hands = in_hands.into_iter().flatten();
+        let forgiven = self.forgiven.entry(partition.clone()).or_default();
+        forgiven.extend(uncommitted.chain(in_hands));
+    }
+}
+
+fn require(rule: u8, holds: bool, text: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Violation { rule, text: text() })
+    }
+}

@@ -1,0 +1,113 @@
+//! What happened in a run, as far as the invariants care.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use windlass_model::TopicPartition;
+
+/// One start of one member: a member that crashes and comes back is another incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub u32);
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Something that happened. Offsets are *next* offsets unless they say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A broker acknowledged a record at this offset.
+    Produced {
+        /// Where.
+        partition: TopicPartition,
+        /// The record's offset.
+        offset: i64,
+    },
+    /// A member was told that these partitions are its own.
+    Assigned {
+        /// Who.
+        who: Incarnation,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+        /// Under which generation of the group.
+        generation: Option<i32>,
+    },
+    /// A member finished giving these partitions up.
+    Revoked {
+        /// Who.
+        who: Incarnation,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+        /// Whether something went wrong so lately that the commit before it may have failed.
+        excused: bool,
+    },
+    /// A member was told that these partitions are gone.
+    Lost {
+        /// Who.
+        who: Incarnation,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+    },
+    /// Records were handed to the application: their offsets, in the order of the hand-out.
+    HandedOut {
+        /// Who.
+        who: Incarnation,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The records' offsets.
+        offsets: Vec<i64>,
+    },
+    /// The application is done with everything handed out of the partition below this offset.
+    Processed {
+        /// Who.
+        who: Incarnation,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The next offset.
+        next_offset: i64,
+    },
+    /// The coordinator stored offsets, as the broker's books have it.
+    Committed {
+        /// Who.
+        who: Incarnation,
+        /// What.
+        offsets: BTreeMap<TopicPartition, i64>,
+    },
+    /// A commit that the application asked for failed, and it was told so.
+    CommitFailed {
+        /// Who.
+        who: Incarnation,
+    },
+    /// A member was killed: it says and does nothing more.
+    Killed {
+        /// Who.
+        who: Incarnation,
+    },
+    /// A member closed by itself.
+    Closed {
+        /// Who.
+        who: Incarnation,
+        /// How long it took.
+        took: Duration,
+        /// How long it was allowed to take.
+        allowed: Duration,
+    },
+}
+
+/// An event and when it happened, counted from the start of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub event: Event,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12.6} s  {:?}", self.at.as_secs_f64(), self.event)
+    }
+}

@@ -1,0 +1,140 @@
+//! A member: the real core of the consumer, and an application that is made up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use windlass::assignor::by_name;
+use windlass::core::{CommitWhat, ConsumerCore, Intent, OperationId, Progress};
+use windlass::{Config, OffsetReset};
+use windlass_model::TopicPartition;
+
+use crate::history::Incarnation;
+use crate::options::Options;
+
+pub(crate) const TOPIC: &str = "events";
+pub(crate) const GROUP: &str = "group";
+
+/// What the application is at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It waits inside of `poll`.
+    Polling(OperationId),
+    /// It works on what it was handed: the next offsets once it is done.
+    Working(BTreeMap<TopicPartition, i64>),
+    /// It waits for its commit.
+    Committing(OperationId),
+    /// It waits for the farewell, which began then.
+    Closing(OperationId, Instant),
+}
+
+/// A member of the group.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) who: Incarnation,
+    /// Which of the member's identities this is; a static one keeps it over incarnations.
+    pub(crate) slot: u32,
+    pub(crate) core: ConsumerCore,
+    pub(crate) activity: Activity,
+    /// The last hand-out the application came back from.
+    pub(crate) progress: Progress,
+    /// The hand-out it holds.
+    pub(crate) holding: Option<OperationId>,
+    /// Grows with every step of the application: reminders of earlier ones are void.
+    pub(crate) turn: u64,
+    /// Cut off from every node until it heals.
+    pub(crate) cut_off: bool,
+    /// It shall close as soon as it comes back from its work.
+    pub(crate) wants_to_stop: bool,
+    /// The node that questions to anybody go to.
+    pub(crate) any_node: i32,
+    /// Requests in the current second, to notice storms.
+    pub(crate) requests: (u64, u32),
+    operations: u64,
+}
+
+/// How long closing may take.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(8);
+
+impl Member {
+    pub(crate) fn new(
+        who: Incarnation,
+        slot: u32,
+        options: &Options,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        let core = ConsumerCore::new(Arc::new(config(slot, options)), true, seed, now);
+        Self {
+            who,
+            slot,
+            core,
+            activity: Activity::Working(BTreeMap::new()),
+            progress: Progress::default(),
+            holding: None,
+            turn: 0,
+            cut_off: false,
+            wants_to_stop: false,
+            any_node: 1,
+            requests: (0, 0),
+            operations: 0,
+        }
+    }
+
+    pub(crate) fn operation(&mut self) -> OperationId {
+        self.operations += 1;
+        OperationId(self.operations)
+    }
+
+    /// The application comes back from what it held.
+    pub(crate) fn come_back(&mut self) {
+        if let Some(held) = self.holding.take() {
+            self.progress.through = Some(held);
+        }
+    }
+
+    pub(crate) fn submit(
+        &mut self,
+        intent: Intent,
+        deadline: Instant,
+        now: Instant,
+    ) -> OperationId {
+        let operation = self.operation();
+        let progress = self.progress.clone();
+        self.core
+            .submit(operation, intent, &progress, deadline, now);
+        operation
+    }
+
+    pub(crate) fn commit_intent(now: Instant) -> Intent {
+        Intent::Commit {
+            what: CommitWhat::HandedOut,
+            retry_until: Some(now + Duration::from_secs(3)),
+        }
+    }
+}
+
+fn config(slot: u32, options: &Options) -> Config {
+    let mut config = Config::default();
+    config.bootstrap_servers = vec!["node-1:9092".to_owned()];
+    config.group_id = Some(GROUP.to_owned());
+    config.group_instance_id = options.static_members.then(|| format!("instance-{slot}"));
+    config.auto_offset_reset = OffsetReset::Earliest;
+    config.enable_auto_commit = options.auto_commit;
+    config.auto_commit_interval = Duration::from_millis(700);
+    config.assignors = options
+        .strategies
+        .iter()
+        .filter_map(|name| by_name(name))
+        .collect();
+    config.session_timeout = options.session_timeout;
+    config.heartbeat_interval = options.heartbeat_interval;
+    config.max_poll_interval = options.max_poll_interval;
+    config.max_poll_records = options.max_poll_records;
+    config.buffer_bytes = options.buffer_bytes;
+    config.max_partition_fetch_bytes = 4096;
+    config.request_timeout = Duration::from_secs(3);
+    config.default_api_timeout = Duration::from_secs(6);
+    config.metadata_max_age = Duration::from_secs(20);
+    config
+}

@@ -1,0 +1,117 @@
+//! One run, from its seed to its verdict.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::checker::Violation;
+use crate::history::Entry;
+use crate::options::Options;
+use crate::world::World;
+
+/// How long everything may take to be processed once the faults have stopped.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The last events of a failed run that are shown.
+const TAIL: usize = 60;
+
+/// What a run that kept all rules amounted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Records that brokers acknowledged.
+    pub produced: usize,
+    /// Records that were processed more than once, with good reason.
+    pub duplicates: u64,
+    /// Rebalances the group completed.
+    pub rebalances: i32,
+    /// Requests the members sent.
+    pub requests: u64,
+    /// Simulated milliseconds from the last fault until all was processed.
+    pub settled_after_ms: u128,
+}
+
+/// A rule that was broken, and how it came to that.
+#[derive(Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What it stood for.
+    pub options: Options,
+    /// The rule.
+    pub violation: Violation,
+    /// The last events.
+    pub tail: Vec<Entry>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: {}", self.seed, self.violation)?;
+        writeln!(f, "options: {}", self.options)?;
+        for entry in &self.tail {
+            writeln!(f, "{entry}")?;
+        }
+        write!(f, "replay with: cargo xtask sim --replay {}", self.seed)
+    }
+}
+
+/// Runs a seed.
+///
+/// # Errors
+///
+/// The first rule that is broken.
+pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
+    let options = Options::from_seed(seed);
+    let mut world = World::new(options.clone(), start());
+    let outcome = drive(&mut world);
+    match outcome {
+        Ok(settled_after) => Ok(Report {
+            produced: world.produced(),
+            duplicates: world.checker.duplicates(),
+            rebalances: world.rebalances(),
+            requests: world.requests,
+            settled_after_ms: settled_after.as_millis(),
+        }),
+        Err(violation) => {
+            let skip = world.history.len().saturating_sub(TAIL);
+            let tail = world.history.into_iter().skip(skip).collect();
+            Err(Box::new(Failure {
+                seed,
+                options,
+                violation,
+                tail,
+            }))
+        }
+    }
+}
+
+fn drive(world: &mut World) -> Result<Duration, Violation> {
+    world.open();
+    let quiet = world.quiet_from;
+    world.advance_to(quiet)?;
+    world.heal();
+    let patience = quiet + PATIENCE;
+    while world.checker.unseen() > 0 || world.is_producing() {
+        if world.now >= patience {
+            return Err(Violation {
+                rule: 13,
+                text: format!(
+                    "{PATIENCE:?} after the last fault {} records are still unread; {}",
+                    world.checker.unseen(),
+                    world.describe_members()
+                ),
+            });
+        }
+        let next = world.now + Duration::from_millis(250);
+        world.advance_to(next)?;
+    }
+    let settled = world.now.saturating_duration_since(quiet);
+    world.close_everybody();
+    let end = world.now + crate::member::FAREWELL + Duration::from_secs(5);
+    world.advance_to(end)?;
+    world.checker.finish()?;
+    Ok(settled)
+}
+
+/// An instant to count from; which one makes no difference.
+fn start() -> Instant {
+    Instant::now()
+}
