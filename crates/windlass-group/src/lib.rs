@@ -26,6 +26,26 @@
 //! [`GroupEvent::Revoke`], [`GroupEvent::Lost`] or [`GroupEvent::Assigned`] with a token, and takes
 //! the token back as one more input. Only the newest token counts.
 //!
+//! ```
+//! # use std::collections::BTreeSet;
+//! # use std::time::Instant;
+//! use windlass_group::{GroupConfig, GroupMachine, GroupState};
+//!
+//! let assignors = vec![windlass_assignor::by_name("range").unwrap()];
+//! let config = GroupConfig::new("analytics", assignors);
+//! let now = Instant::now();
+//! let mut machine = GroupMachine::new(config, 42, now);
+//!
+//! machine.subscribe(BTreeSet::from(["user-events".into()]), now);
+//! while let Some(event) = machine.poll_event() {
+//!     println!("{}", event.reason()); // subscribed to `user-events`
+//! }
+//! while let Some(outgoing) = machine.poll_request() {
+//!     println!("{}: {:?}", outgoing.destination, outgoing.request); // any broker: FindCoordinator
+//! }
+//! assert_eq!(machine.state(), GroupState::Unjoined);
+//! ```
+//!
 //! # What holds at all times
 //!
 //! - States follow each other only as [`GroupState::allowed_predecessors`] says.

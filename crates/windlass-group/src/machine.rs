@@ -33,7 +33,8 @@ pub struct GroupMachine {
 }
 
 impl GroupMachine {
-    /// A machine at rest. `seed` decides the jitter of its pauses; `now` is when it begins.
+    /// A machine at rest. `seed` decides the jitter of its pauses. `now` is when it begins, as for
+    /// every machine, though nothing of this one runs before its first input.
     #[must_use]
     pub fn new(config: GroupConfig, seed: u64, now: Instant) -> Self {
         let _ = now;
@@ -103,8 +104,9 @@ impl GroupMachine {
 
     /// Commits offsets: each is the next one to read. While subscribed, only partitions that are
     /// owned are committed; without a subscription any, as the application assigns by hand then.
-    /// Commits are stored in the order in which they are made. An asynchronous one ends within the
-    /// request timeout, or as soon as the request timeout of what is under way before it is over.
+    /// Commits are stored in the order in which they are made. While a rebalance is under way they
+    /// wait for the generation that comes out of it. An asynchronous one ends within the request
+    /// timeout.
     pub fn commit(
         &mut self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,

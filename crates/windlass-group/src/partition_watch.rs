@@ -12,29 +12,54 @@ use crate::words::counted;
 /// restarts, and every such moment would cost a rebalance.
 #[derive(Clone, Debug)]
 pub(crate) struct PartitionWatch {
-    /// 0 for a topic that was not there.
-    counts: BTreeMap<TopicName, usize>,
+    /// 0 for a topic that was not there, `None` for one that no picture has told about yet.
+    counts: BTreeMap<TopicName, Option<usize>>,
     /// The pictures in which a topic was first missing. A broker that restarts may forget a topic
     /// for a moment, so one picture without it proves nothing.
     missing_since: BTreeMap<TopicName, u64>,
+    /// The picture that was looked at last: with many topics a second look would cost something.
+    seen: Option<u64>,
 }
 
 impl PartitionWatch {
+    /// The assignment was made from this picture.
     pub(crate) fn new(topics: &BTreeSet<TopicName>, picture: &ClusterPicture) -> Self {
-        let counts = topics
-            .iter()
-            .map(|topic| (topic.clone(), picture.partition_count(topic)));
+        Self::from_counts(topics, |topic| Some(picture.partition_count(topic)))
+    }
+
+    /// The assignment was made before this member came back: the first picture that tells about a
+    /// topic is taken for what it was made from.
+    pub(crate) fn adopt(topics: &BTreeSet<TopicName>) -> Self {
+        Self::from_counts(topics, |_| None)
+    }
+
+    fn from_counts(
+        topics: &BTreeSet<TopicName>,
+        count: impl Fn(&TopicName) -> Option<usize>,
+    ) -> Self {
+        let counts = topics.iter().map(|topic| (topic.clone(), count(topic)));
         Self {
             counts: counts.collect(),
             missing_since: BTreeMap::new(),
+            seen: None,
         }
     }
 
     /// What has changed, if anything has, in words.
     pub(crate) fn change(&mut self, picture: &ClusterPicture) -> Option<String> {
-        for (topic, before) in &self.counts {
+        if self.seen == Some(picture.version) {
+            return None;
+        }
+        self.seen = Some(picture.version);
+        for (topic, count) in &mut self.counts {
             let now = picture.partition_count(topic);
-            if now == 0 && *before > 0 {
+            let Some(before) = *count else {
+                if picture.tells_about(topic) {
+                    *count = Some(now);
+                }
+                continue;
+            };
+            if now == 0 && before > 0 {
                 let since = *self
                     .missing_since
                     .entry(topic.clone())
@@ -45,7 +70,7 @@ impl PartitionWatch {
                 continue;
             }
             self.missing_since.remove(topic);
-            if now != *before {
+            if now != before {
                 return Some(match before {
                     0 => format!(
                         "topic `{topic}` appeared with {}",

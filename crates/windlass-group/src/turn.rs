@@ -131,7 +131,6 @@ impl Turn<'_> {
     /// The coordinator does not accept who we say we are.
     pub(crate) fn reset_identity(&mut self, reset: Reset) {
         self.member.identity.reset(reset);
-        self.member.rejoin = None;
     }
 
     /// Says which topics the cluster pictures must show; in place of what was said before.

@@ -77,7 +77,7 @@ impl CompletingRebalance {
         if response.skip_assignment {
             // The coordinator still has the assignment that this static member made before it was
             // restarted (KIP-814); it is only to be watched.
-            let watch = PartitionWatch::new(&leadership.topics, &turn.member.picture);
+            let watch = PartitionWatch::adopt(&leadership.topics);
             return (Some(watch), Phase::Ready(Vec::new()));
         }
         let config = &turn.member.config;

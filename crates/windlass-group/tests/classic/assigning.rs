@@ -299,25 +299,59 @@ fn a_leader_that_becomes_a_follower_needs_no_topics_any_more() {
     member.expect_silence();
 }
 
-#[test]
-fn a_returning_static_leader_only_watches() {
-    let mut settings = config(&["range"]);
+/// A static leader that came back to a group subscribed to `orders` and `ghost`.
+fn returned_leader() -> Member {
+    let mut settings = config(&["cooperative-sticky"]);
     settings.group_instance_id = Some("i".into());
     let mut member = joining(settings);
-    member.show(&[("orders", 6)]);
     let (id, request) = expect_request!(member, JoinGroup);
     assert_eq!(request.group_instance_id.as_deref(), Some("i"));
-    let mine = subscription(&["orders"]);
-    let mut response = leads("m", 4, "range", &[("m", &mine), ("n", &mine)]);
+    let (mine, other) = (subscription(&["orders"]), subscription(&["ghost"]));
+    let members = [("m", &mine), ("n", &other)];
+    let mut response = leads("m", 4, "cooperative-sticky", &members);
     response.skip_assignment = true;
     member.answer(id, response);
-    let (_, request) = expect_request!(member, SyncGroup);
+    member
+}
+
+#[test]
+fn a_returning_static_leader_only_watches() {
+    let mut member = returned_leader();
+    let (wanted,) = expect_event!(member, MetadataNeeded { topics });
+    assert_eq!(wanted, topics(&["ghost", "orders"]));
+    let (id, request) = expect_request!(member, SyncGroup);
     assert!(
         request.assignments.is_empty(),
         "the coordinator has the assignment"
     );
-    let (wanted,) = expect_event!(member, MetadataNeeded { topics });
-    assert_eq!(wanted, topics(&["orders"]));
+    member.answer(id, crate::script::assigns(&partitions("orders", &[0])));
+    let (token,) = expect_event!(member, Assigned { token });
+    member.done(token);
+    // What it sees first is what the assignment was made from: no rebalance for the others.
+    member.show(&[("orders", 6)]);
+    member.show(&[("orders", 6)]);
+    member.expect_silence();
+    assert_eq!(member.state(), GroupState::Stable);
+    member.show(&[("orders", 8)]);
+    let (_, request) = expect_request!(member, JoinGroup);
+    assert_eq!(
+        request.reason.unwrap(),
+        "partition count of `orders` went 6 → 8"
+    );
+}
+
+#[test]
+fn a_returning_static_leader_sees_topics_appear() {
+    let mut member = returned_leader();
+    finish_sync(&mut member, &BTreeSet::new());
+    member.show(&[("orders", 6)]);
+    member.show(&[("orders", 6)]);
+    member.show(&[("orders", 6), ("ghost", 1)]);
+    let (_, request) = expect_request!(member, JoinGroup);
+    assert_eq!(
+        request.reason.unwrap(),
+        "topic `ghost` appeared with 1 partition"
+    );
 }
 
 #[test]

@@ -264,3 +264,15 @@ fn a_failed_membership_can_be_left() {
     expect_event!(member, Left { reason });
     assert_eq!(member.state(), GroupState::Unsubscribed);
 }
+
+#[test]
+fn no_pause_outlives_the_membership() {
+    let mut member = joining(config(&["range"]));
+    let (id, _) = expect_request!(member, JoinGroup);
+    let busy = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+    member.answer(id, crate::script::join_error(busy));
+    assert!(member.machine.poll_timeout().is_some());
+    go(&mut member, LeaveMode::Default, PATIENCE);
+    expect_event!(member, Left { reason });
+    assert_eq!(member.machine.poll_timeout(), None);
+}

@@ -6,7 +6,9 @@ use windlass_group::{GroupConfig, GroupError, GroupState, LeaveMode};
 use windlass_protocol::ErrorCode;
 
 use crate::member::{Member, config, expect_event, expect_request, partitions};
-use crate::script::{finish_sync, follows, heartbeat_answered, join_error, joining, leave, stable};
+use crate::script::{
+    finish_sync, follows, heartbeat_answered, join_error, joining, leave, live, stable,
+};
 
 fn fixed() -> GroupConfig {
     GroupConfig {
@@ -108,7 +110,7 @@ fn a_fenced_member_is_over_whoever_says_so() {
 fn a_static_member_whose_application_is_stuck_keeps_its_place() {
     let mut member = stable(fixed(), &[0]);
     member.polling(false);
-    member.pass(Duration::from_secs(60));
+    live(&mut member, Duration::from_secs(60));
     assert_eq!(member.state(), GroupState::Stale);
     let leaves = member
         .requests

@@ -139,6 +139,7 @@ impl World {
             Step::Pass(millis) => self.pass(Duration::from_millis(u64::from(millis) * 4)),
         }
         self.check_wakeup();
+        assert_eq!(self.machine.counters().unexpected_inputs, 0);
     }
 
     fn commit(&mut self, which: u8, is_sync: bool) {
@@ -476,6 +477,12 @@ impl World {
         let at_rest = self.machine.state().is_at_rest()
             && self.commits.is_empty()
             && self.questions.is_empty();
+        if at_rest && self.tokens.is_empty() {
+            // Only the pause before the next lookup outlives the wish for it.
+            let pause = "coordinator is looked for again";
+            let wakeup = self.machine.poll_timeout();
+            assert!(wakeup.is_none_or(|one| one.reason == pause), "{wakeup:?}");
+        }
         assert!(
             others_act || at_rest || self.machine.poll_timeout().is_some(),
             "asleep for ever while {}",
