@@ -1,8 +1,10 @@
 //! The notation under `schema/` against Kafka's own message definitions, which lie as JSON inside
-//! the `kafka-clients` jar: every field of every version in both directions.
+//! the `kafka-clients` jar: every field of every version in both directions. And bodies made up
+//! from the notation (those that the crate's round trips hold the codec to) against Kafka's own
+//! Java classes: they must read them, and write the same bytes.
 //!
 //! The jar is where `cargo xtask kafka` puts it, or where `WINDLASS_KAFKA_CLIENTS_JAR` says. Where
-//! there is none the test says so in one line; with `CI` set it fails.
+//! there is none the tests say so in one line; with `CI` set they fail.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,25 +18,26 @@ mod definition;
 mod fact;
 #[path = "kafka_definitions/jar.rs"]
 mod jar;
+#[path = "kafka_definitions/judge.rs"]
+mod judge;
 #[path = "../../../xtask/src/codegen/notation.rs"]
 #[expect(dead_code, reason = "the generator needs more of it than this test")]
 mod notation;
+#[path = "../src/message_tests/wire_sample.rs"]
+mod wire_sample;
 
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use definition::Definition;
 use jar::Jar;
 use notation::{Api, Direction};
+use windlass_protocol::ErrorCode;
 
 #[test]
 fn every_field_is_as_kafka_defines_it() {
-    let Some(path) = Jar::find() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "no kafka-clients jar, and CI needs it: run `cargo xtask kafka up` first"
-        );
-        println!("not run: no kafka-clients jar (run `cargo xtask kafka up` once)");
+    let Some(path) = jar_or_excuse() else {
         return;
     };
     let jar = Jar::open(&path);
@@ -51,15 +54,66 @@ fn every_field_is_as_kafka_defines_it() {
         }
         versions += usize::try_from(api.versions.max - api.versions.min + 1).unwrap();
     }
-    println!(
+    say(&format!(
         "{versions} (API, version) pairs in both directions, {fields} fields, {} differences",
         differences.len()
-    );
+    ));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(
         versions >= 169 && fields >= 2_728,
         "far too little was compared"
     );
+}
+
+#[test]
+fn kafkas_classes_agree_on_bytes_and_error_codes() {
+    let Some(path) = jar_or_excuse() else {
+        return;
+    };
+    if !judge::has_java() {
+        excuse("no JDK to run Kafka's classes with");
+        return;
+    }
+    let samples = judge::samples(&apis());
+    let verdict = judge::judge(&path, &samples);
+    say(&format!(
+        "{} bodies judged by Kafka's classes, {} differences",
+        verdict.judged,
+        verdict.differences.len()
+    ));
+    assert!(verdict.differences.is_empty(), "{:#?}", verdict.differences);
+    assert_eq!(verdict.judged, samples.lines().count());
+    for (code, (name, retriable)) in &verdict.errors {
+        let ours = ErrorCode(*code);
+        assert_eq!(
+            (ours.name(), ours.is_retriable()),
+            (name.as_str(), *retriable)
+        );
+    }
+    assert!(verdict.errors.len() >= 135, "far too little was compared");
+}
+
+fn jar_or_excuse() -> Option<PathBuf> {
+    let path = Jar::find();
+    if path.is_none() {
+        excuse("no kafka-clients jar (run `cargo xtask kafka up` once)");
+    }
+    path
+}
+
+/// A test that cannot run says so, and fails where it must run.
+fn excuse(reason: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI needs this test: {reason}"
+    );
+    say(&format!("not run: {reason}"));
+}
+
+/// Prints a line past the test harness, which keeps what passing tests print to itself.
+fn say(line: &str) {
+    let line = format!("kafka_definitions: {line}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 fn apis() -> Vec<Api> {
