@@ -24,6 +24,7 @@ mod judge;
 #[expect(dead_code, reason = "the generator needs more of it than this test")]
 mod notation;
 #[path = "../src/message_tests/wire_sample.rs"]
+#[expect(dead_code, reason = "the round trips need more of it than this test")]
 mod wire_sample;
 
 use std::fs;

@@ -81,6 +81,18 @@ fn every_version_of_every_message_is_there() {
     assert_eq!(count, expected);
 }
 
+#[test]
+fn the_smallest_elements_are_not_too_small() {
+    for elements in [1, 2, 9] {
+        for_each_version(&apis(), &mut |api, form, key, version| {
+            let body = sample(api, form, version, &mut Choices::smallest(elements));
+            let message = AnyMessage::decode(form.direction, key, version, &body)
+                .unwrap_or_else(|error| panic!("{key} {version}: {error}\n{body:02x?}"));
+            assert_eq!(message.encode(version).unwrap(), body, "{key} {version}");
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -88,7 +100,7 @@ proptest! {
     fn bytes_come_back(choices in proptest::collection::vec(any::<u8>(), 0..600)) {
         let apis = apis();
         for_each_version(&apis, &mut |api, form, key, version| {
-            let body = sample(api, form, version, &mut Choices(&choices));
+            let body = sample(api, form, version, &mut Choices::new(&choices));
             let message = AnyMessage::decode(form.direction, key, version, &body)
                 .unwrap_or_else(|error| panic!("{key} {version}: {error}\n{body:02x?}"));
             let written = message.encode(version).unwrap();
@@ -100,7 +112,7 @@ proptest! {
     fn what_is_cut_short_is_refused(choices in proptest::collection::vec(any::<u8>(), 0..200)) {
         let apis = apis();
         for_each_version(&apis, &mut |api, form, key, version| {
-            let body = sample(api, form, version, &mut Choices(&choices));
+            let body = sample(api, form, version, &mut Choices::new(&choices));
             for cut in 0..body.len() {
                 let error = AnyMessage::decode(form.direction, key, version, &body[..cut]);
                 let error = error.unwrap_err();
@@ -117,7 +129,7 @@ proptest! {
     ) {
         let apis = apis();
         for_each_version(&apis, &mut |api, form, key, version| {
-            let mut body = sample(api, form, version, &mut Choices(&choices));
+            let mut body = sample(api, form, version, &mut Choices::new(&choices));
             if body.is_empty() {
                 return;
             }

@@ -5,13 +5,31 @@ use super::notation::{Api, Field, Kind, Message};
 
 /// Where the made-up values come from; zeros when the bytes are used up, so that samples end.
 #[derive(Debug)]
-pub(crate) struct Choices<'a>(pub(crate) &'a [u8]);
+pub(crate) struct Choices<'a> {
+    bytes: &'a [u8],
+    fewest_elements: usize,
+}
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            fewest_elements: 0,
+        }
+    }
+
+    /// Every value as short as can be, but this many elements in every array.
+    pub(crate) const fn smallest(fewest_elements: usize) -> Self {
+        Self {
+            bytes: &[],
+            fewest_elements,
+        }
+    }
+
     fn byte(&mut self) -> u8 {
-        match self.0 {
+        match self.bytes {
             [first, rest @ ..] => {
-                self.0 = rest;
+                self.bytes = rest;
                 *first
             }
             [] => 0,
@@ -107,7 +125,9 @@ impl Walk<'_> {
                 }
             }
             Kind::Array(element) => {
-                let count = (!is_null).then(|| shortest + usize::from(choices.byte() % 3));
+                let fewest = choices.fewest_elements.max(shortest);
+                let is_null = is_null && choices.fewest_elements == 0;
+                let count = (!is_null).then(|| fewest + usize::from(choices.byte() % 3));
                 self.length(4, count, out);
                 for _ in 0..count.unwrap_or(0) {
                     self.plain(field, element, false, choices, out);

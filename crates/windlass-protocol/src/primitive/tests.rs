@@ -214,9 +214,9 @@ fn tagged_fields_are_bounded() {
         })
     );
     assert_eq!(
-        read(&[1, 5, 3, 0]),
+        read(&[1, 5, 2, 0]),
         Err(DecodeErrorKind::LengthBeyondEnd {
-            length: 3,
+            length: 2,
             available: 1,
         })
     );

@@ -40,7 +40,7 @@ pub(crate) fn samples(apis: &[Api]) -> String {
                 for version in form.versions.min..=form.versions.max {
                     let length = if round == 0 { 0 } else { 600 };
                     let choices: Vec<u8> = (0..length).map(|_| next_byte(&mut state)).collect();
-                    let body = sample(api, form, version, &mut Choices(&choices));
+                    let body = sample(api, form, version, &mut Choices::new(&choices));
                     write!(text, "{}{:?} {version} ", api.name, form.direction).unwrap();
                     for byte in body {
                         write!(text, "{byte:02x}").unwrap();
