@@ -93,6 +93,8 @@ impl FetchMachine {
             }
         }
         ListOffsetsRequest {
+            // Kafka's default, 0, is a follower's id: a broker would show us what only followers see.
+            replica_id: -1,
             isolation_level: self.config.isolation_level.to_wire(),
             topics,
             timeout_ms: i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX),
