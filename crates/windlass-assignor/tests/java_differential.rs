@@ -6,6 +6,7 @@
 mod judge;
 
 use std::io::Write as _;
+use std::sync::Once;
 
 use judge::case::{Case, Shape, any_case, sparse_case};
 use judge::java::{Java, program};
@@ -43,6 +44,9 @@ const SHAPES: [(Shape, usize); 4] = [
     ),
 ];
 
+/// All tests here miss the same thing; it is said once.
+static SAID: Once = Once::new();
+
 /// Starts the program; where it cannot run, says so outside of the captured output, and fails where a
 /// run is required.
 fn start() -> Option<Java> {
@@ -50,9 +54,11 @@ fn start() -> Option<Java> {
         Ok(command) => Some(Java::start(command)),
         Err(missing) => {
             assert!(std::env::var_os("CI").is_none(), "not run: {missing}");
-            say(&format!(
-                "not run: the comparison with Kafka's assignors, {missing}"
-            ));
+            SAID.call_once(|| {
+                say(&format!(
+                    "not run: the comparison with Kafka's assignors, {missing}"
+                ));
+            });
             None
         }
     }
