@@ -32,6 +32,8 @@ struct Ownership {
     processed: Option<i64>,
     /// The last offset committed in this ownership.
     committed: Option<i64>,
+    /// Somebody else was given the partition in a later generation: this one is out of date.
+    overtaken: bool,
 }
 
 /// What is expected of the run.
@@ -163,6 +165,12 @@ impl Checker {
         Ok(())
     }
 
+    /// How many acknowledged records have been processed.
+    #[must_use]
+    pub fn seen(&self) -> usize {
+        self.processed.values().map(BTreeSet::len).sum()
+    }
+
     /// How many acknowledged records nobody has processed yet.
     #[must_use]
     pub fn unseen(&self) -> usize {
@@ -206,12 +214,16 @@ impl Checker {
                 .collect();
             for other in overtaken {
                 self.forgive(other, partition);
+                if let Some(ownership) = self.owned.get_mut(&(other, partition.clone())) {
+                    ownership.overtaken = true;
+                }
             }
             let fresh = Ownership {
                 generation,
                 next: None,
                 processed: None,
                 committed: None,
+                overtaken: false,
             };
             self.owned.insert((who, partition.clone()), fresh);
         }
@@ -330,12 +342,8 @@ impl Checker {
 
     /// Whether the member owns the partition and nobody was given it in a later generation.
     fn is_rightful(&self, who: Incarnation, partition: &TopicPartition) -> bool {
-        let Some(ownership) = self.owned.get(&(who, partition.clone())) else {
-            return false;
-        };
-        !self.owned.iter().any(|((other, owned), rival)| {
-            owned == partition && *other != who && rival.generation > ownership.generation
-        })
+        let ownership = self.owned.get(&(who, partition.clone()));
+        ownership.is_some_and(|ownership| !ownership.overtaken)
     }
 
     fn committed(

@@ -4,14 +4,15 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::checker::Violation;
-use crate::history::Entry;
+use crate::history::{Entry, Event};
 use crate::options::Options;
 use crate::world::World;
 
-/// How long everything may take to be processed once the faults have stopped.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the group may make no progress once the faults have stopped: a session, a poll interval
+/// and a rebalance have to fit in. How long it takes to work off the backlog is up to the options.
+const PATIENCE: Duration = Duration::from_secs(45);
 
-/// The last events of a failed run that are shown.
+/// The last events of a failed run that are shown; what was produced is left out.
 const TAIL: usize = 60;
 
 /// What a run that kept all rules amounted to.
@@ -71,8 +72,9 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
             settled_after_ms: settled_after.as_millis(),
         }),
         Err(violation) => {
-            let skip = world.history.len().saturating_sub(TAIL);
-            let tail = world.history.into_iter().skip(skip).collect();
+            let telling = |entry: &Entry| !matches!(entry.event, Event::Produced { .. });
+            let mut tail: Vec<Entry> = world.history.into_iter().filter(telling).collect();
+            tail.drain(..tail.len().saturating_sub(TAIL));
             Err(Box::new(Failure {
                 seed,
                 options,
@@ -88,13 +90,18 @@ fn drive(world: &mut World) -> Result<Duration, Violation> {
     let quiet = world.quiet_from;
     world.advance_to(quiet)?;
     world.heal();
-    let patience = quiet + PATIENCE;
+    let mut seen = world.checker.seen();
+    let mut last_progress = world.now;
     while world.checker.unseen() > 0 || world.is_producing() {
-        if world.now >= patience {
+        if world.checker.seen() > seen {
+            seen = world.checker.seen();
+            last_progress = world.now;
+        }
+        if world.now > last_progress + PATIENCE {
             return Err(Violation {
                 rule: 13,
                 text: format!(
-                    "{PATIENCE:?} after the last fault {} records are still unread; {}",
+                    "no progress for {PATIENCE:?} after the last fault, {} records are unread; {}",
                     world.checker.unseen(),
                     world.describe_members()
                 ),

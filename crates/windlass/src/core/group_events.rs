@@ -64,9 +64,6 @@ impl ConsumerCore {
             GroupEvent::MetadataNeeded { topics, reason } => {
                 tracing::debug!(?topics, reason, "the group needs metadata");
                 self.metadata.set_interest(Interest::Group, topics, now);
-                // What is known already may be all that is needed.
-                let cluster = std::sync::Arc::clone(self.metadata.cluster());
-                self.with_group(|group| group.on_cluster(&cluster, now));
             }
             GroupEvent::MemberIgnored { member_id, reason } => {
                 tracing::warn!(%member_id, reason, "a member's subscription cannot be read");

@@ -9,7 +9,6 @@ use windlass_machine::Wakeup;
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use super::group_events::{commit_error, offset_fetch_error};
-use super::rebalance::CallbackId;
 use super::{CommitWhat, ConsumerCore, Interest, OffsetQuery, OperationId, Reply, SeekTo};
 use crate::ConsumerError;
 
@@ -21,7 +20,7 @@ pub(super) enum CommitPurpose {
     /// The auto-commit's interval is over.
     Timer,
     /// Partitions are about to go.
-    Handover(CallbackId),
+    Handover,
     /// The consumer closes.
     Closing,
 }
@@ -175,11 +174,10 @@ impl ConsumerCore {
                     }
                 }
             }
-            CommitPurpose::Handover(handover) => {
+            CommitPurpose::Handover => {
                 if let Err(error) = outcome {
                     tracing::warn!(%error, "the commit before a handover failed");
                 }
-                self.commit_before_handover_done(handover, now);
             }
             CommitPurpose::Closing => {
                 if let Err(error) = outcome {
@@ -187,6 +185,17 @@ impl ConsumerCore {
                 }
             }
         }
+        self.end_commits_before_handover(now);
+    }
+
+    /// Whether a commit for any of these partitions is under way.
+    pub(super) fn is_being_committed(&self, partitions: &BTreeSet<TopicPartition>) -> bool {
+        let mut committing = self
+            .offset_work
+            .commits
+            .values()
+            .flat_map(|(_, offsets)| offsets.keys());
+        committing.any(|partition| partitions.contains(partition))
     }
 
     /// Remembers what the group holds now; the first error of all, if there is any.

@@ -19,7 +19,7 @@ pub struct CallbackId(pub u64);
 enum Stage {
     /// Records of the partitions are in the application's hands; wait until it comes back.
     AwaitingApplication,
-    /// What it came back from is being committed.
+    /// What it came back from, or what it asked to be committed, is being committed.
     Committing,
     /// The listener is at work.
     Callback,
@@ -184,8 +184,11 @@ impl ConsumerCore {
         } else {
             BTreeMap::new()
         };
+        if let Some(handover) = self.handovers.open.get_mut(&id) {
+            handover.stage = Stage::Committing;
+        }
         if offsets.is_empty() {
-            self.begin_callback(id, now);
+            self.end_commits_before_handover(now);
             return;
         }
         let deadline = now
@@ -194,21 +197,22 @@ impl ConsumerCore {
                 .max_poll_interval
                 .min(self.config.default_api_timeout);
         let mode = CommitMode::Sync { deadline };
-        let commit = self.send_commit(offsets, mode, CommitPurpose::Handover(id), now);
-        match (commit, self.handovers.open.get_mut(&id)) {
-            (Some(_), Some(handover)) => handover.stage = Stage::Committing,
-            _ => self.begin_callback(id, now),
-        }
+        self.send_commit(offsets, mode, CommitPurpose::Handover, now);
+        self.end_commits_before_handover(now);
     }
 
-    /// The commit has ended, well or not: the handover that waited for it goes on either way.
-    pub(super) fn commit_before_handover_done(&mut self, id: CallbackId, now: Instant) {
-        if self
+    /// Lets the handovers go on whose partitions no commit is under way for, be it well or badly
+    /// ended: nothing may be committed for a partition that has been given up.
+    pub(super) fn end_commits_before_handover(&mut self, now: Instant) {
+        let free: Vec<CallbackId> = self
             .handovers
             .open
-            .get(&id)
-            .is_some_and(|handover| handover.stage == Stage::Committing)
-        {
+            .iter()
+            .filter(|(_, handover)| handover.stage == Stage::Committing)
+            .filter(|(_, handover)| !self.is_being_committed(&handover.partitions))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in free {
             self.begin_callback(id, now);
         }
     }
