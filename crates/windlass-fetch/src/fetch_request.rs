@@ -54,11 +54,23 @@ impl FetchMachine {
                 wanted.some_are_full = true;
             }
         }
+        let share = self.node_share();
         for (node, wanted) in wanted {
             if !wanted.partitions.is_empty() {
-                self.send_fetch(node, wanted, now);
+                self.send_fetch(node, wanted, share, now);
             }
         }
+    }
+
+    /// What one broker may be asked for: an equal share of the budget. A broker with nothing to send
+    /// holds its fetch for `max_wait`, and must not keep the others from theirs meanwhile.
+    fn node_share(&self) -> usize {
+        let leaders: BTreeSet<NodeId> = self
+            .partitions
+            .values()
+            .filter_map(|state| state.leader)
+            .collect();
+        self.config.buffer_bytes / leaders.len().max(1)
     }
 
     /// How many bytes of one partition may wait before it is left out of fetches: a fair share of
@@ -68,8 +80,8 @@ impl FetchMachine {
         share.max(usize::try_from(self.config.max_partition_bytes).unwrap_or(0))
     }
 
-    fn send_fetch(&mut self, node: NodeId, mut wanted: Wanted, now: Instant) {
-        let Some(max_bytes) = self.affordable_bytes() else {
+    fn send_fetch(&mut self, node: NodeId, mut wanted: Wanted, share: usize, now: Instant) {
+        let Some(max_bytes) = self.affordable_bytes(share) else {
             return;
         };
         self.rotation = self.rotation.wrapping_add(1);
@@ -118,16 +130,18 @@ impl FetchMachine {
             .reserve(id, self.expected_bytes(count, max_bytes));
     }
 
-    /// The bytes one fetch may ask for: what is left of the budget. A fetch for next to nothing is
-    /// not worth its while, unless nothing else is going on.
-    fn affordable_bytes(&self) -> Option<i32> {
-        let least = usize::try_from(self.config.max_partition_bytes).unwrap_or(0);
+    /// The bytes one fetch may ask for: what is left of the budget, up to the broker's share. A fetch
+    /// for next to nothing is not worth its while, unless nothing else is going on.
+    fn affordable_bytes(&self, share: usize) -> Option<i32> {
+        let least = usize::try_from(self.config.max_partition_bytes)
+            .unwrap_or(0)
+            .min(share);
         let available = self.budget.available();
         if available < least && !self.budget.is_idle() {
             return None;
         }
         let most = usize::try_from(self.config.max_bytes).unwrap_or(0);
-        i32::try_from(available.min(most).max(1)).ok()
+        i32::try_from(available.min(share).min(most).max(1)).ok()
     }
 
     fn expected_bytes(&self, partitions: usize, max_bytes: i32) -> usize {

@@ -218,10 +218,10 @@ impl World {
 
     /// Sends a batch to the leader of some partition.
     pub(crate) fn produce(&mut self, now: Instant) {
-        if now < self.quiet_from {
-            self.agenda
-                .add(now + self.options.produce_every, Arrival::Produce);
+        if now >= self.quiet_from {
+            return;
         }
+        self.agenda.add(now + self.options.produce_every, Arrival::Produce);
         let partitions = u64::try_from(self.options.partitions).unwrap_or(1);
         let partition = i32::try_from(self.random.below(partitions)).unwrap_or(0);
         let Some(leader) = self.cluster.leader(TOPIC, partition) else {
