@@ -50,6 +50,8 @@ pub(crate) struct Member {
     pub(crate) any_node: i32,
     /// Requests in the current second, to notice storms.
     pub(crate) requests: (u64, u32),
+    /// Partitions that the listener was told will go, and that have not gone yet.
+    pub(crate) giving_up: Vec<TopicPartition>,
     operations: u64,
 }
 
@@ -77,6 +79,7 @@ impl Member {
             wants_to_stop: false,
             any_node: 1,
             requests: (0, 0),
+            giving_up: Vec::new(),
             operations: 0,
         }
     }

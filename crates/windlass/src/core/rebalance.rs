@@ -23,6 +23,8 @@ enum Stage {
     Committing,
     /// The listener is at work.
     Callback,
+    /// What the listener, or the application meanwhile, asked to be committed is being committed.
+    LettingGo,
 }
 
 /// Partitions on their way in or out.
@@ -204,17 +206,23 @@ impl ConsumerCore {
     /// Lets the handovers go on whose partitions no commit is under way for, be it well or badly
     /// ended: nothing may be committed for a partition that has been given up.
     pub(super) fn end_commits_before_handover(&mut self, now: Instant) {
-        let free: Vec<CallbackId> = self
-            .handovers
-            .open
-            .iter()
-            .filter(|(_, handover)| handover.stage == Stage::Committing)
-            .filter(|(_, handover)| !self.is_being_committed(&handover.partitions))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in free {
+        for id in self.uncommitting(Stage::Committing) {
             self.begin_callback(id, now);
         }
+        for id in self.uncommitting(Stage::LettingGo) {
+            self.finish_handover(id, now);
+        }
+    }
+
+    /// The handovers at this stage whose partitions no commit is under way for.
+    fn uncommitting(&self, stage: Stage) -> Vec<CallbackId> {
+        self.handovers
+            .open
+            .iter()
+            .filter(|(_, handover)| handover.stage == stage)
+            .filter(|(_, handover)| !self.is_being_committed(&handover.partitions))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn begin_callback_for(
@@ -251,6 +259,18 @@ impl ConsumerCore {
 
     /// The listener has returned, or there is none.
     pub(super) fn callback_done(&mut self, id: CallbackId, now: Instant) {
+        let Some(handover) = self.handovers.open.get_mut(&id) else {
+            return;
+        };
+        if handover.kind == CallbackKind::Revoked {
+            handover.stage = Stage::LettingGo;
+            self.end_commits_before_handover(now);
+        } else {
+            self.finish_handover(id, now);
+        }
+    }
+
+    fn finish_handover(&mut self, id: CallbackId, now: Instant) {
         let Some(handover) = self.handovers.open.remove(&id) else {
             return;
         };

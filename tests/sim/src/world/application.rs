@@ -128,20 +128,47 @@ impl World {
             .get(&who)
             .and_then(|member| member.core.group()?.generation())
             .map(|generation| windlass_model::Generation::to_wire(Some(generation)));
-        let excused = self.is_excused(now);
-        self.note(match kind {
-            CallbackKind::Assigned => Event::Assigned {
+        match kind {
+            CallbackKind::Assigned => self.note(Event::Assigned {
                 who,
                 partitions,
                 generation,
-            },
-            CallbackKind::Revoked => Event::Revoked {
+            }),
+            CallbackKind::Lost => {
+                if let Some(member) = self.members.get_mut(&who) {
+                    member
+                        .giving_up
+                        .retain(|partition| !partitions.contains(partition));
+                }
+                self.note(Event::Lost { who, partitions });
+            }
+            // They stay its own until it has let go of them, so that commits go on meanwhile.
+            CallbackKind::Revoked => {
+                if let Some(member) = self.members.get_mut(&who) {
+                    member.giving_up.extend(partitions);
+                }
+            }
+        }
+        self.note_given_up(who, now);
+    }
+
+    /// Takes note of the partitions that the member has let go of.
+    pub(crate) fn note_given_up(&mut self, who: Incarnation, now: Instant) {
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
+        let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut member.giving_up)
+            .into_iter()
+            .partition(|partition| member.core.fetch().is_assigned(partition));
+        member.giving_up = kept;
+        if !gone.is_empty() {
+            let excused = self.is_excused(now);
+            self.note(Event::Revoked {
                 who,
-                partitions,
+                partitions: gone,
                 excused,
-            },
-            CallbackKind::Lost => Event::Lost { who, partitions },
-        });
+            });
+        }
     }
 
     fn on_reply(
@@ -221,7 +248,8 @@ impl World {
         if now >= self.quiet_from {
             return;
         }
-        self.agenda.add(now + self.options.produce_every, Arrival::Produce);
+        self.agenda
+            .add(now + self.options.produce_every, Arrival::Produce);
         let partitions = u64::try_from(self.options.partitions).unwrap_or(1);
         let partition = i32::try_from(self.random.below(partitions)).unwrap_or(0);
         let Some(leader) = self.cluster.leader(TOPIC, partition) else {

@@ -30,6 +30,7 @@ impl World {
             } else if let Some(effect) = member.core.poll_effect() {
                 self.carry_out(who, effect, now);
             } else {
+                self.note_given_up(who, now);
                 return;
             }
         }
