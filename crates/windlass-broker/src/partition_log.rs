@@ -188,11 +188,11 @@ impl PartitionLog {
                 break;
             }
             let fits = out.len() + batch.bytes().len() <= max_bytes;
-            if !fits && !(out.is_empty() && at_least_one) {
+            if !fits {
+                if out.is_empty() && at_least_one {
+                    return batch.bytes().clone();
+                }
                 break;
-            }
-            if out.is_empty() && !fits {
-                return batch.bytes().clone();
             }
             out.extend_from_slice(batch.bytes());
         }
@@ -257,10 +257,9 @@ const LARGEST_BATCH: usize = 128 * 1024 * 1024;
 
 fn first_at_or_after(batch: &RecordBatch, timestamp: i64, start: i64) -> Option<(i64, i64)> {
     let decoded = batch.decompressed(LARGEST_BATCH).ok()?;
-    let found = decoded
+    decoded
         .records()
         .filter_map(Result::ok)
         .find(|record| record.timestamp >= timestamp && record.offset >= start)
-        .map(|record| (record.offset, record.timestamp));
-    found
+        .map(|record| (record.offset, record.timestamp))
 }

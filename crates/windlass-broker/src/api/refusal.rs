@@ -1,44 +1,28 @@
 //! The same error for everything a request asked for.
 
-use windlass_protocol::messages::add_partitions_to_txn::AddPartitionsToTxnResponse;
+mod partitions;
+
 use windlass_protocol::messages::api_versions::ApiVersionsResponse;
 use windlass_protocol::messages::consumer_group_describe::ConsumerGroupDescribeResponse;
 use windlass_protocol::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
-use windlass_protocol::messages::create_partitions::CreatePartitionsResponse;
-use windlass_protocol::messages::create_topics::CreateTopicsResponse;
+use windlass_protocol::messages::create_partitions::{
+    CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
+};
+use windlass_protocol::messages::create_topics::{
+    CreatableTopic, CreatableTopicResult, CreateTopicsResponse,
+};
 use windlass_protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsResponse};
-use windlass_protocol::messages::delete_topics::DeleteTopicsResponse;
+use windlass_protocol::messages::delete_topics::{
+    DeletableTopicResult, DeleteTopicState, DeleteTopicsResponse,
+};
 use windlass_protocol::messages::describe_groups::{DescribeGroupsResponse, DescribedGroup};
 use windlass_protocol::messages::end_txn::EndTxnResponse;
-use windlass_protocol::messages::fetch::{
-    FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
-};
 use windlass_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
 use windlass_protocol::messages::heartbeat::HeartbeatResponse;
 use windlass_protocol::messages::init_producer_id::InitProducerIdResponse;
 use windlass_protocol::messages::join_group::JoinGroupResponse;
 use windlass_protocol::messages::leave_group::LeaveGroupResponse;
 use windlass_protocol::messages::list_groups::ListGroupsResponse;
-use windlass_protocol::messages::list_offsets::{
-    ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
-};
-use windlass_protocol::messages::metadata::{
-    MetadataRequest, MetadataResponse, MetadataResponseTopic,
-};
-use windlass_protocol::messages::offset_commit::{
-    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
-    OffsetCommitResponseTopic,
-};
-use windlass_protocol::messages::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponseGroup,
-};
-use windlass_protocol::messages::offset_for_leader_epoch::{
-    EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
-    OffsetForLeaderTopicResult,
-};
-use windlass_protocol::messages::produce::{
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
-};
 use windlass_protocol::messages::sasl_authenticate::SaslAuthenticateResponse;
 use windlass_protocol::messages::sasl_handshake::SaslHandshakeResponse;
 use windlass_protocol::messages::sync_group::SyncGroupResponse;
@@ -46,16 +30,32 @@ use windlass_protocol::{ErrorCode, RequestKind, ResponseKind};
 
 /// Refuses a request with this error, in every place where its response has one.
 pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseKind {
-    match request {
-        RequestKind::Produce(request) => produce(request, error_code).into(),
-        RequestKind::Fetch(request) => fetch(request, error_code).into(),
-        RequestKind::ListOffsets(request) => list_offsets(request, error_code).into(),
-        RequestKind::Metadata(request) => metadata(request, error_code).into(),
-        RequestKind::OffsetCommit(request) => offset_commit(request, error_code).into(),
-        RequestKind::OffsetFetch(request) => offset_fetch(request, error_code).into(),
+    about_partitions(request, error_code)
+        .or_else(|| about_groups(request, error_code))
+        .or_else(|| about_topics(request, error_code))
+        .unwrap_or_else(|| about_the_rest(request, error_code))
+}
+
+fn about_partitions(request: &RequestKind, error_code: ErrorCode) -> Option<ResponseKind> {
+    Some(match request {
+        RequestKind::Produce(request) => partitions::produce(request, error_code).into(),
+        RequestKind::Fetch(request) => partitions::fetch(request, error_code).into(),
+        RequestKind::ListOffsets(request) => partitions::list_offsets(request, error_code).into(),
+        RequestKind::Metadata(request) => partitions::metadata(request, error_code).into(),
+        RequestKind::OffsetCommit(request) => partitions::offset_commit(request, error_code).into(),
+        RequestKind::OffsetFetch(request) => partitions::offset_fetch(request, error_code).into(),
         RequestKind::OffsetForLeaderEpoch(request) => {
-            offset_for_leader_epoch(request, error_code).into()
+            partitions::offset_for_leader_epoch(request, error_code).into()
         }
+        RequestKind::AddPartitionsToTxn(request) => {
+            partitions::add_partitions_to_txn(request, error_code).into()
+        }
+        _ => return None,
+    })
+}
+
+fn about_groups(request: &RequestKind, error_code: ErrorCode) -> Option<ResponseKind> {
+    Some(match request {
         RequestKind::FindCoordinator(request) => {
             let refuse = |key: &String| Coordinator {
                 key: key.clone(),
@@ -64,9 +64,8 @@ pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseK
                 error_code,
                 ..Coordinator::default()
             };
-            let coordinators = request.coordinator_keys.iter().map(refuse).collect();
             FindCoordinatorResponse {
-                coordinators,
+                coordinators: request.coordinator_keys.iter().map(refuse).collect(),
                 ..FindCoordinatorResponse::default()
             }
             .into()
@@ -74,6 +73,7 @@ pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseK
         RequestKind::JoinGroup(request) => JoinGroupResponse {
             error_code,
             generation_id: -1,
+            protocol_name: Some(String::new()),
             member_id: request.member_id.clone(),
             ..JoinGroupResponse::default()
         }
@@ -99,9 +99,8 @@ pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseK
                 error_code,
                 ..DescribedGroup::default()
             };
-            let groups = request.groups.iter().map(refuse).collect();
             DescribeGroupsResponse {
-                groups,
+                groups: request.groups.iter().map(refuse).collect(),
                 ..DescribeGroupsResponse::default()
             }
             .into()
@@ -111,9 +110,8 @@ pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseK
                 group_id: group.clone(),
                 error_code,
             };
-            let results = request.groups_names.iter().map(refuse).collect();
             DeleteGroupsResponse {
-                results,
+                results: request.groups_names.iter().map(refuse).collect(),
                 ..DeleteGroupsResponse::default()
             }
             .into()
@@ -123,6 +121,55 @@ pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseK
             ..ListGroupsResponse::default()
         }
         .into(),
+        _ => return None,
+    })
+}
+
+fn about_topics(request: &RequestKind, error_code: ErrorCode) -> Option<ResponseKind> {
+    Some(match request {
+        RequestKind::CreateTopics(request) => {
+            let refuse = |topic: &CreatableTopic| CreatableTopicResult {
+                name: topic.name.clone(),
+                error_code,
+                ..CreatableTopicResult::default()
+            };
+            CreateTopicsResponse {
+                topics: request.topics.iter().map(refuse).collect(),
+                ..CreateTopicsResponse::default()
+            }
+            .into()
+        }
+        RequestKind::DeleteTopics(request) => {
+            let refuse = |topic: &DeleteTopicState| DeletableTopicResult {
+                name: topic.name.clone(),
+                topic_id: topic.topic_id,
+                error_code,
+                ..DeletableTopicResult::default()
+            };
+            DeleteTopicsResponse {
+                responses: request.topics.iter().map(refuse).collect(),
+                ..DeleteTopicsResponse::default()
+            }
+            .into()
+        }
+        RequestKind::CreatePartitions(request) => {
+            let refuse = |topic: &CreatePartitionsTopic| CreatePartitionsTopicResult {
+                name: topic.name.clone(),
+                error_code,
+                ..CreatePartitionsTopicResult::default()
+            };
+            CreatePartitionsResponse {
+                results: request.topics.iter().map(refuse).collect(),
+                ..CreatePartitionsResponse::default()
+            }
+            .into()
+        }
+        _ => return None,
+    })
+}
+
+fn about_the_rest(request: &RequestKind, error_code: ErrorCode) -> ResponseKind {
+    match request {
         RequestKind::ApiVersions(_) => ApiVersionsResponse {
             error_code,
             ..ApiVersionsResponse::default()
@@ -154,170 +201,7 @@ pub(crate) fn refusal(request: &RequestKind, error_code: ErrorCode) -> ResponseK
             ..ConsumerGroupHeartbeatResponse::default()
         }
         .into(),
-        // Nothing is said of any of the things asked for, which clients take for a failure.
-        RequestKind::CreateTopics(_) => CreateTopicsResponse::default().into(),
-        RequestKind::DeleteTopics(_) => DeleteTopicsResponse::default().into(),
-        RequestKind::CreatePartitions(_) => CreatePartitionsResponse::default().into(),
-        RequestKind::AddPartitionsToTxn(_) => AddPartitionsToTxnResponse::default().into(),
-        // Nor is anything said of what this broker does not know.
+        // Nothing is said of what this broker does not know.
         _ => ConsumerGroupDescribeResponse::default().into(),
-    }
-}
-
-fn produce(request: &ProduceRequest, error_code: ErrorCode) -> ProduceResponse {
-    let responses = request
-        .topic_data
-        .iter()
-        .map(|topic| TopicProduceResponse {
-            name: topic.name.clone(),
-            topic_id: topic.topic_id,
-            partition_responses: topic
-                .partition_data
-                .iter()
-                .map(|partition| PartitionProduceResponse {
-                    index: partition.index,
-                    error_code,
-                    base_offset: -1,
-                    ..PartitionProduceResponse::default()
-                })
-                .collect(),
-        })
-        .collect();
-    ProduceResponse {
-        responses,
-        ..ProduceResponse::default()
-    }
-}
-
-fn fetch(request: &FetchRequest, error_code: ErrorCode) -> FetchResponse {
-    let responses = request
-        .topics
-        .iter()
-        .map(|topic| FetchableTopicResponse {
-            topic: topic.topic.clone(),
-            topic_id: topic.topic_id,
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|partition| PartitionData {
-                    partition_index: partition.partition,
-                    error_code,
-                    high_watermark: -1,
-                    ..PartitionData::default()
-                })
-                .collect(),
-        })
-        .collect();
-    FetchResponse {
-        responses,
-        ..FetchResponse::default()
-    }
-}
-
-fn list_offsets(request: &ListOffsetsRequest, error_code: ErrorCode) -> ListOffsetsResponse {
-    let topics = request
-        .topics
-        .iter()
-        .map(|topic| ListOffsetsTopicResponse {
-            name: topic.name.clone(),
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|partition| ListOffsetsPartitionResponse {
-                    partition_index: partition.partition_index,
-                    error_code,
-                    offset: -1,
-                    timestamp: -1,
-                    leader_epoch: -1,
-                })
-                .collect(),
-        })
-        .collect();
-    ListOffsetsResponse {
-        topics,
-        ..ListOffsetsResponse::default()
-    }
-}
-
-fn metadata(request: &MetadataRequest, error_code: ErrorCode) -> MetadataResponse {
-    let topics = request
-        .topics
-        .iter()
-        .flatten()
-        .map(|topic| MetadataResponseTopic {
-            name: topic.name.clone(),
-            topic_id: topic.topic_id,
-            error_code,
-            ..MetadataResponseTopic::default()
-        })
-        .collect();
-    MetadataResponse {
-        topics,
-        ..MetadataResponse::default()
-    }
-}
-
-fn offset_commit(request: &OffsetCommitRequest, error_code: ErrorCode) -> OffsetCommitResponse {
-    let topics = request
-        .topics
-        .iter()
-        .map(|topic| OffsetCommitResponseTopic {
-            name: topic.name.clone(),
-            topic_id: topic.topic_id,
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|partition| OffsetCommitResponsePartition {
-                    partition_index: partition.partition_index,
-                    error_code,
-                })
-                .collect(),
-        })
-        .collect();
-    OffsetCommitResponse {
-        topics,
-        ..OffsetCommitResponse::default()
-    }
-}
-
-fn offset_fetch(request: &OffsetFetchRequest, error_code: ErrorCode) -> OffsetFetchResponse {
-    let groups = request
-        .groups
-        .iter()
-        .map(|group| OffsetFetchResponseGroup {
-            group_id: group.group_id.clone(),
-            error_code,
-            ..OffsetFetchResponseGroup::default()
-        })
-        .collect();
-    OffsetFetchResponse {
-        groups,
-        ..OffsetFetchResponse::default()
-    }
-}
-
-fn offset_for_leader_epoch(
-    request: &OffsetForLeaderEpochRequest,
-    error_code: ErrorCode,
-) -> OffsetForLeaderEpochResponse {
-    let topics = request
-        .topics
-        .iter()
-        .map(|topic| OffsetForLeaderTopicResult {
-            topic: topic.topic.clone(),
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|partition| EpochEndOffset {
-                    partition: partition.partition,
-                    error_code,
-                    ..EpochEndOffset::default()
-                })
-                .collect(),
-        })
-        .collect();
-    OffsetForLeaderEpochResponse {
-        topics,
-        ..OffsetForLeaderEpochResponse::default()
     }
 }

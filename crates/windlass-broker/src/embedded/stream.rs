@@ -118,6 +118,6 @@ fn decode(frame: &[u8]) -> io::Result<(RequestHeader, RequestKind)> {
     Ok((header, request))
 }
 
-fn invalid(error: impl ToString) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }

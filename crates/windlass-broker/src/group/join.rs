@@ -98,7 +98,7 @@ impl Groups {
                 .and_then(|group| group.statics.get(&instance_id))
                 .cloned();
             match known {
-                Some(former) => self.replace_static(inbound, reply_to, request, &former, id, now),
+                Some(former) => self.replace_static(inbound, reply_to, request, &former, &id, now),
                 None => self.add_and_rebalance(inbound, reply_to, request, id, now),
             }
             return;

@@ -23,7 +23,7 @@ impl Groups {
         reply_to: ReplyTo,
         request: JoinGroupRequest,
         former_id: &str,
-        id: String,
+        id: &str,
         now: Instant,
     ) {
         let Some(group) = self.by_id.get_mut(&request.group_id) else {
@@ -36,21 +36,21 @@ impl Groups {
         let fenced_sync = member.awaiting_sync.take();
         let fresh = protocols(request.protocols);
         let unchanged = member.protocols == fresh;
-        member.id.clone_from(&id);
+        id.clone_into(&mut member.id);
         member.protocols = fresh;
         member.client_id.clone_from(&inbound.client_id);
         member.host.clone_from(&inbound.host);
         member.heard_of(now);
         let led = group.leader.as_deref() == Some(former_id);
         if led {
-            group.leader = Some(id.clone());
+            group.leader = Some(id.to_owned());
         }
         if let Some(instance_id) = request.group_instance_id {
-            group.statics.insert(instance_id, id.clone());
+            group.statics.insert(instance_id, id.to_owned());
         }
-        group.members.insert(id.clone(), member);
+        group.members.insert(id.to_owned(), member);
         if group.state == GroupState::Stable && unchanged {
-            let mut response = join_response(group, &id);
+            let mut response = join_response(group, id);
             if led && inbound.version >= SKIP_ASSIGNMENT_FROM {
                 response.skip_assignment = true;
                 response.members = describe_members(group);
@@ -61,7 +61,7 @@ impl Groups {
             }
             self.reply(reply_to, response);
         } else {
-            if let Some(member) = group.members.get_mut(&id) {
+            if let Some(member) = group.members.get_mut(id) {
                 member.awaiting_join = Some(reply_to);
             }
             self.prepare_rebalance(&request.group_id, now);
