@@ -33,9 +33,19 @@ impl Budget {
             .saturating_sub(reserved)
     }
 
-    /// Whether nothing waits and nothing has been asked for.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.buffered == 0 && self.reserved.is_empty()
+    /// How much one of so many brokers may be asked for: its share, or what is left of it. A broker
+    /// with nothing to send holds its fetch for `max_wait`, and must not keep the others from theirs
+    /// meanwhile. Nothing where less than `least` is left, since a fetch for next to nothing is not
+    /// worth its while. But when nothing can be handed out and nothing is on its way, `least` may be
+    /// asked for anyhow: nobody would ever release what is missing.
+    pub(crate) fn share(&self, brokers: usize, least: usize, may_wait: bool) -> Option<usize> {
+        let share = (self.limit / brokers.max(1)).max(1);
+        let least = least.clamp(1, share);
+        let available = self.available();
+        if available >= least {
+            return Some(available.min(share));
+        }
+        (self.reserved.is_empty() && !may_wait).then_some(least)
     }
 
     /// So much has been asked for.
@@ -76,7 +86,28 @@ mod tests {
         budget.finished(RequestId(1));
         assert_eq!(budget.available(), 50);
         budget.released(50);
-        assert!(budget.is_idle());
-        assert_eq!(budget.available(), 100);
+        assert_eq!((budget.available(), budget.buffered()), (100, 0));
+    }
+
+    #[test]
+    fn brokers_share_what_there_is() {
+        let mut budget = Budget::new(90);
+        assert_eq!(budget.share(3, 10, true), Some(30));
+        assert_eq!(budget.share(45, 10, true), Some(2));
+        budget.reserve(RequestId(1), 75);
+        assert_eq!(budget.share(3, 10, true), Some(15));
+        budget.reserve(RequestId(2), 10);
+        assert_eq!(budget.share(3, 10, true), None);
+        assert_eq!(budget.share(3, 10, false), None);
+    }
+
+    #[test]
+    fn what_cannot_be_handed_out_does_not_stop_everything() {
+        let mut budget = Budget::new(90);
+        budget.reserve(RequestId(1), 90);
+        budget.arrived(RequestId(1), 95);
+        budget.finished(RequestId(1));
+        assert_eq!(budget.share(1, 10, true), None);
+        assert_eq!(budget.share(1, 10, false), Some(10));
     }
 }

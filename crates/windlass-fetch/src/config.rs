@@ -85,8 +85,10 @@ pub struct FetchConfig {
     pub max_wait: Duration,
     /// The most bytes of one partition in one answer (`max.partition.fetch.bytes`).
     pub max_partition_bytes: i32,
-    /// The bytes that may wait to be handed out, all partitions together. One batch that is larger
-    /// than all of it is still taken when nothing else waits.
+    /// The bytes that may wait to be handed out, all partitions together. The first batch of a
+    /// response may be larger than what was asked for, as otherwise it could never be read. What
+    /// waits in paused partitions counts too; where it uses up all of this, the others are still
+    /// fetched, one `max_partition_bytes` at a time.
     pub buffer_bytes: usize,
     /// Which records of transactions are handed out (`isolation.level`).
     pub isolation_level: IsolationLevel,

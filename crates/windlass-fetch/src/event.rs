@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use windlass_model::{BrokerEndpoint, NodeId, TopicPartition};
+use windlass_model::{BrokerEndpoint, LeaderEpoch, NodeId, TopicPartition};
 use windlass_protocol::ErrorCode;
 
 /// The name of one question for offsets; its [`FetchEvent::OffsetsListed`] carries it.
@@ -68,6 +68,8 @@ pub struct FoundOffset {
     pub offset: i64,
     /// The timestamp of its record, where the question was for one.
     pub timestamp: Option<i64>,
+    /// The leader epoch of its record, where the broker tells it.
+    pub leader_epoch: Option<LeaderEpoch>,
 }
 
 /// Why a partition is not read.
@@ -96,9 +98,16 @@ pub enum FetchError {
     /// A batch cannot be used. The partition waits for a seek beyond it.
     #[error("the batch at offset {offset} is corrupt: {detail}")]
     Corrupt {
-        /// Where it begins.
+        /// Where it begins, or the position if that lies inside of it.
         offset: i64,
-        /// What is wrong.
+        /// What is wrong, and where the next batch begins if the batch says so credibly.
+        detail: String,
+    },
+    /// The broker cannot be asked, and that will not pass by itself: it does not accept who we are,
+    /// or speaks no version that we do. It is tried again from time to time.
+    #[error("{detail}")]
+    Unreachable {
+        /// Which broker, and what happened.
         detail: String,
     },
     /// A broker refuses. The partition is tried again from time to time.
@@ -120,6 +129,12 @@ pub enum LookupError {
     Refused {
         /// Kafka's error.
         code: ErrorCode,
+    },
+    /// The broker cannot be asked, and that will not pass by itself.
+    #[error("{detail}")]
+    Unreachable {
+        /// Which broker, and what happened.
+        detail: String,
     },
     /// The deadline passed.
     #[error("the offset was not told in time: {waiting_for}")]

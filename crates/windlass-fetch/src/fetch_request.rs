@@ -1,21 +1,18 @@
 //! What to fetch next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use windlass_machine::{RequestFailure, RequestId};
-use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
+use windlass_model::{LeaderEpoch, NodeId, TopicId, TopicName, TopicPartition};
 use windlass_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 
 use crate::FetchMachine;
 use crate::machine::InFlight;
+use crate::partition::PartitionState;
 
 /// The last version of Fetch that names topics; later ones go by topic id (KIP-516).
 const LAST_VERSION_BY_NAME: i16 = 12;
-
-/// How long a broker may wait for more when a partition of it is left out because its queue is
-/// full: the queue may drain any moment, and must not wait for its quiet neighbours.
-const SHORT_WAIT: Duration = Duration::from_millis(10);
 
 /// A fetch under way.
 #[derive(Clone, Debug)]
@@ -23,12 +20,24 @@ pub(crate) struct FetchInFlight {
     pub(crate) node: NodeId,
     /// The epoch each partition had when it was asked for.
     pub(crate) asked: BTreeMap<TopicPartition, u64>,
+    /// The names that go with the topic ids of the request.
+    pub(crate) names: BTreeMap<TopicId, TopicName>,
     /// The partition whose part of the response is arriving.
     pub(crate) current: Option<TopicPartition>,
+    /// Whether the broker said anything of what was asked for.
+    pub(crate) answered: bool,
+}
+
+/// What is to be fetched from one broker.
+#[derive(Debug, Default)]
+struct Wanted {
+    partitions: Vec<TopicPartition>,
+    /// Some more could join the next fetch.
+    some_left_out: bool,
 }
 
 impl FetchMachine {
-    /// Sends a fetch to every leader that has none under way and something to be fetched from.
+    /// Sends a fetch to every broker that has none under way and something to be fetched from.
     pub(crate) fn send_fetches(&mut self, now: Instant) {
         let busy: BTreeSet<NodeId> = self
             .in_flight
@@ -38,39 +47,50 @@ impl FetchMachine {
                 InFlight::Reset(_) | InFlight::Validation(_) | InFlight::Lookup(_) => None,
             })
             .collect();
-        let mut wanted: BTreeMap<NodeId, Wanted> = BTreeMap::new();
-        let limit = self.partition_limit();
-        for (topic_partition, state) in &self.partitions {
-            let Some(leader) = state.leader.filter(|_| state.may_fetch(now)) else {
+        let wanted = self.wanted(now);
+        let brokers = wanted.len();
+        let least = usize::try_from(self.config.max_partition_bytes).unwrap_or(0);
+        let last = self.last_source;
+        let (after, before): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .partition(|(node, _)| last.is_none_or(|last| *node > last));
+        for (node, wanted) in after.into_iter().chain(before) {
+            if wanted.partitions.is_empty() || busy.contains(&node) || self.rests(node, now) {
                 continue;
+            }
+            let Some(affordable) = self.budget.share(brokers, least, self.ready) else {
+                break;
             };
-            if busy.contains(&leader) || self.rests(leader, now) {
-                continue;
-            }
-            let wanted = wanted.entry(leader).or_default();
-            if state.queue.bytes() < limit {
-                wanted.partitions.push(topic_partition.clone());
-            } else {
-                wanted.some_are_full = true;
-            }
-        }
-        let share = self.node_share();
-        for (node, wanted) in wanted {
-            if !wanted.partitions.is_empty() {
-                self.send_fetch(node, wanted, share, now);
-            }
+            self.send_fetch(node, wanted, affordable, now);
         }
     }
 
-    /// What one broker may be asked for: an equal share of the budget. A broker with nothing to send
-    /// holds its fetch for `max_wait`, and must not keep the others from theirs meanwhile.
-    fn node_share(&self) -> usize {
-        let leaders: BTreeSet<NodeId> = self
-            .partitions
-            .values()
-            .filter_map(|state| state.leader)
-            .collect();
-        self.config.buffer_bytes / leaders.len().max(1)
+    /// What there is to fetch, by broker, whether or not that has a fetch under way.
+    fn wanted(&self, now: Instant) -> BTreeMap<NodeId, Wanted> {
+        let limit = self.partition_limit();
+        let mut wanted: BTreeMap<NodeId, Wanted> = BTreeMap::new();
+        for (topic_partition, state) in &self.partitions {
+            let Some(node) = self.read_from(state, now) else {
+                continue;
+            };
+            if state.may_fetch(now) && state.queue.bytes() < limit {
+                let wanted = wanted.entry(node).or_default();
+                wanted.partitions.push(topic_partition.clone());
+            } else if state.may_fetch_soon() {
+                wanted.entry(node).or_default().some_left_out = true;
+            }
+        }
+        wanted
+    }
+
+    /// The broker to read the partition from: the follower that the leader named, while it can be
+    /// reached, or the leader.
+    fn read_from(&self, state: &PartitionState, now: Instant) -> Option<NodeId> {
+        let leader = state.leader?;
+        let follower = state.read_replica.filter(|(node, until)| {
+            *until > now && !self.rests(*node, now) && self.cluster.brokers.contains_key(node)
+        });
+        Some(follower.map_or(leader, |(node, _)| node))
     }
 
     /// How many bytes of one partition may wait before it is left out of fetches: a fair share of
@@ -80,23 +100,13 @@ impl FetchMachine {
         share.max(usize::try_from(self.config.max_partition_bytes).unwrap_or(0))
     }
 
-    fn send_fetch(&mut self, node: NodeId, mut wanted: Wanted, share: usize, now: Instant) {
-        let Some(max_bytes) = self.affordable_bytes(share) else {
-            return;
-        };
-        self.rotation = self.rotation.wrapping_add(1);
-        let count = wanted.partitions.len();
-        wanted.partitions.rotate_left(self.rotation % count);
-        let by_id = wanted.partitions.iter().all(|partition| {
-            self.partitions
-                .get(partition)
-                .is_some_and(|state| !state.topic_id.is_zero())
-        });
-        let max_wait = if wanted.some_are_full {
-            self.config.max_wait.min(SHORT_WAIT)
-        } else {
-            self.config.max_wait
-        };
+    fn send_fetch(&mut self, node: NodeId, mut wanted: Wanted, affordable: usize, now: Instant) {
+        let affordable = i32::try_from(affordable).unwrap_or(i32::MAX);
+        let max_bytes = affordable.min(self.config.max_bytes);
+        let max_wait = self.config.max_wait;
+        let source = self.source(node);
+        source.rotate(&mut wanted.partitions);
+        let max_wait = source.patience(max_wait, wanted.some_left_out);
         let request = FetchRequest {
             max_wait_ms: i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.config.min_bytes,
@@ -106,42 +116,29 @@ impl FetchMachine {
             rack_id: self.config.client_rack.clone().unwrap_or_default(),
             ..FetchRequest::default()
         };
-        let asked = wanted
-            .partitions
-            .iter()
-            .filter_map(|partition| {
-                Some((partition.clone(), self.partitions.get(partition)?.epoch))
-            })
-            .collect();
-        let max_version = if by_id {
-            None
-        } else {
-            Some(LAST_VERSION_BY_NAME)
-        };
+        let mut asked = BTreeMap::new();
+        let mut names = BTreeMap::new();
+        for topic_partition in wanted.partitions {
+            if let Some(state) = self.partitions.get(&topic_partition) {
+                names.insert(state.topic_id, topic_partition.topic.clone());
+                asked.insert(topic_partition, state.epoch);
+            }
+        }
+        let by_name = names.remove(&TopicId::ZERO).is_some();
+        let max_version = by_name.then_some(LAST_VERSION_BY_NAME);
         let deadline = now + self.config.request_timeout + self.config.max_wait;
+        let expected = self.expected_bytes(asked.len(), max_bytes);
         let in_flight = InFlight::Fetch(FetchInFlight {
             node,
             asked,
+            names,
             current: None,
+            answered: false,
         });
         let id = self.ask(node, request.into(), max_version, deadline, in_flight);
         self.tally.fetches += 1;
-        self.budget
-            .reserve(id, self.expected_bytes(count, max_bytes));
-    }
-
-    /// The bytes one fetch may ask for: what is left of the budget, up to the broker's share. A fetch
-    /// for next to nothing is not worth its while, unless nothing else is going on.
-    fn affordable_bytes(&self, share: usize) -> Option<i32> {
-        let least = usize::try_from(self.config.max_partition_bytes)
-            .unwrap_or(0)
-            .min(share);
-        let available = self.budget.available();
-        if available < least && !self.budget.is_idle() {
-            return None;
-        }
-        let most = usize::try_from(self.config.max_bytes).unwrap_or(0);
-        i32::try_from(available.min(share).min(most).max(1)).ok()
+        self.last_source = Some(node);
+        self.budget.reserve(id, expected);
     }
 
     fn expected_bytes(&self, partitions: usize, max_bytes: i32) -> usize {
@@ -166,7 +163,7 @@ impl FetchMachine {
             };
             match topics.last_mut() {
                 Some(topic) if topic.topic == topic_partition.topic.as_str() => {
-                    topic.partitions.push(partition)
+                    topic.partitions.push(partition);
                 }
                 _ => topics.push(FetchTopic {
                     topic: topic_partition.topic.as_str().to_owned(),
@@ -186,13 +183,14 @@ impl FetchMachine {
         now: Instant,
     ) {
         self.budget.finished(id);
-        self.rest(fetch.node, failure, now);
+        for topic_partition in fetch.asked.keys() {
+            if let Some(state) = self.partitions.get_mut(topic_partition) {
+                // A follower that fails is not worth a second try while there is a leader.
+                state
+                    .read_replica
+                    .take_if(|(follower, _)| *follower == fetch.node);
+            }
+        }
+        self.broker_failed(fetch.node, &fetch.asked, failure, now);
     }
-}
-
-/// What is to be fetched from one broker.
-#[derive(Debug, Default)]
-struct Wanted {
-    partitions: Vec<TopicPartition>,
-    some_are_full: bool,
 }

@@ -1,17 +1,24 @@
 //! Parts of Fetch responses, as they arrive.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use windlass_machine::RequestId;
-use windlass_model::{BrokerEndpoint, LeaderEpoch, NodeId, TopicPartition};
+use windlass_model::{BrokerEndpoint, NodeId, TopicPartition};
 use windlass_protocol::ErrorCode;
-use windlass_protocol::fetch_response::{FetchPart, FetchedPartition, LeaderIdAndEpoch};
-use windlass_protocol::records::{BatchHeader, RecordBatch};
+use windlass_protocol::fetch_response::{FetchPart, FetchedPartition, NodeEndpoint};
+use windlass_protocol::records::{BatchError, BatchHeader, ControlRecordType, RecordBatch};
 
 use crate::aborted::AbortedTransactions;
 use crate::machine::InFlight;
-use crate::partition::{PartitionState, Stage};
+use crate::partition::PartitionState;
 use crate::{FetchError, FetchEvent, FetchMachine, IsolationLevel};
+
+/// How long a follower is read from before the leader is asked again whom it would rather have read
+/// from; Kafka's default of `metadata.max.age.ms`, which Java uses for it.
+const READ_REPLICA_LEASE: Duration = Duration::from_secs(300);
+
+/// What a control batch may grow to when it is looked into.
+const LARGEST_CONTROL_BATCH: usize = 1024 * 1024;
 
 impl FetchMachine {
     /// A part of a Fetch response arrived.
@@ -24,34 +31,25 @@ impl FetchMachine {
         match part {
             FetchPart::Head { error_code, .. } => self.on_head(id, error_code, now),
             FetchPart::Partition(partition) => self.on_partition(id, partition, now),
-            FetchPart::Batch(batch) => self.on_batch(id, batch),
-            FetchPart::CorruptBatch {
-                base_offset, error, ..
-            } => {
-                self.on_corrupt_batch(id, base_offset, error.to_string(), now);
+            FetchPart::Batch(batch) => {
+                self.on_batch(id, batch);
+                // Nothing but the queue has changed, and that was looked after.
+                return;
             }
+            FetchPart::CorruptBatch {
+                base_offset,
+                last_offset,
+                error,
+            } => self.on_corrupt_batch(id, base_offset, last_offset, &error, now),
             FetchPart::PartitionEnd(end) => {
                 if let Some(leader) = end.current_leader {
-                    self.on_leader_hint(id, leader);
+                    self.on_leader_hint(id, &leader);
                 }
-                self.set_current(id, None);
+                self.set_arriving(id, None);
             }
-            FetchPart::End { node_endpoints } => {
-                for node in node_endpoints {
-                    let Ok(port) = u16::try_from(node.port) else {
-                        continue;
-                    };
-                    self.events.push_back(FetchEvent::BrokerFound {
-                        node: NodeId(node.node_id),
-                        endpoint: BrokerEndpoint {
-                            host: node.host,
-                            port,
-                            rack: node.rack,
-                        },
-                    });
-                }
-            }
+            FetchPart::End { node_endpoints } => self.on_end(node_endpoints),
         }
+        self.note_ready();
     }
 
     /// A Fetch response is complete: the next fetch may go to that broker.
@@ -60,8 +58,11 @@ impl FetchMachine {
         match self.in_flight.remove(&id) {
             Some(InFlight::Fetch(fetch)) => {
                 self.budget.finished(id);
-                if !self.rests(fetch.node, now) {
-                    self.resting.remove(&fetch.node);
+                if !fetch.answered {
+                    // Not a word of what was asked for: asking again at once would not help.
+                    self.rest(fetch.node, now);
+                } else if !self.rests(fetch.node, now) {
+                    self.source(fetch.node).settle_down();
                 }
             }
             Some(other) => {
@@ -73,64 +74,111 @@ impl FetchMachine {
     }
 
     fn on_head(&mut self, id: RequestId, error_code: ErrorCode, now: Instant) {
-        if error_code.is_none() {
-            return;
-        }
-        // Without sessions there is no error of the whole response to be expected.
-        if let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) {
+        if error_code.is_error()
+            && let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id)
+        {
             let node = fetch.node;
-            let failure = windlass_machine::RequestFailure::new(
-                windlass_machine::FailureKind::Undecodable,
-                format!("Fetch was answered with {}", error_code.name()),
-            );
-            self.rest(node, &failure, now);
+            self.rest(node, now);
+            self.need_metadata(format!(
+                "broker {node}: Fetch was answered with {}",
+                error_code.name()
+            ));
         }
     }
 
     fn on_partition(&mut self, id: RequestId, fetched: FetchedPartition, now: Instant) {
-        let named = if fetched.topic_id.is_zero() {
-            Some(fetched.topic.clone())
-        } else {
-            self.cluster.topic_name(fetched.topic_id).cloned()
-        };
-        let topic_partition = named.map(|topic| TopicPartition::new(topic, fetched.partition));
+        let topic_partition = self.asked_partition(id, &fetched);
         let current = topic_partition.filter(|partition| self.still_counts(id, partition));
-        self.set_current(id, current.clone());
+        self.set_arriving(id, current.clone());
         let Some(topic_partition) = current else {
             self.tally.stale_parts += 1;
             return;
         };
+        if fetched.error_code.is_error() {
+            self.on_partition_error(id, &topic_partition, fetched.error_code, now);
+            return;
+        }
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;
         };
-        if fetched.error_code.is_none() {
-            state.settle_down();
-            state.high_watermark = (fetched.high_watermark >= 0).then_some(fetched.high_watermark);
-            state.last_stable_offset =
-                (fetched.last_stable_offset >= 0).then_some(fetched.last_stable_offset);
-            state.aborted = AbortedTransactions::new(fetched.aborted_transactions);
+        state.settle_down();
+        state.told = None;
+        state.high_watermark = (fetched.high_watermark >= 0).then_some(fetched.high_watermark);
+        state.last_stable_offset =
+            (fetched.last_stable_offset >= 0).then_some(fetched.last_stable_offset);
+        state.aborted = AbortedTransactions::new(fetched.aborted_transactions);
+        if fetched.preferred_read_replica >= 0 {
+            let follower = NodeId(fetched.preferred_read_replica);
+            self.read_from_follower(&topic_partition, follower, now);
+        }
+    }
+
+    /// The partition of the request that this part is of, by name or by id.
+    fn asked_partition(
+        &mut self,
+        id: RequestId,
+        fetched: &FetchedPartition,
+    ) -> Option<TopicPartition> {
+        let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) else {
+            return None;
+        };
+        let topic = if fetched.topic_id.is_zero() {
+            fetched.topic.clone()
         } else {
-            self.on_partition_error(&topic_partition, fetched.error_code, now);
+            fetch.names.get(&fetched.topic_id)?.clone()
+        };
+        let topic_partition = TopicPartition::new(topic, fetched.partition);
+        let asked = fetch.asked.contains_key(&topic_partition);
+        fetch.answered |= asked;
+        asked.then_some(topic_partition)
+    }
+
+    /// The leader would rather have the partition read from a follower near by; it sent nothing.
+    fn read_from_follower(
+        &mut self,
+        topic_partition: &TopicPartition,
+        follower: NodeId,
+        now: Instant,
+    ) {
+        let is_known = self.cluster.brokers.contains_key(&follower) && !self.rests(follower, now);
+        let Some(state) = self.partitions.get_mut(topic_partition) else {
+            return;
+        };
+        if is_known {
+            state.read_replica = Some((follower, now + READ_REPLICA_LEASE));
+        } else {
+            state.back_off(&mut self.random, now);
+            self.need_metadata(format!(
+                "broker {follower}, which {topic_partition} is to be read from, cannot be reached"
+            ));
         }
     }
 
     fn on_partition_error(
         &mut self,
+        id: RequestId,
         topic_partition: &TopicPartition,
         code: ErrorCode,
         now: Instant,
     ) {
+        if self.leave_follower(id, topic_partition) {
+            if let Some(state) = self.partitions.get_mut(topic_partition) {
+                state.back_off(&mut self.random, now);
+            }
+            self.need_metadata(format!(
+                "Fetch of {topic_partition} from a follower was answered with {}",
+                code.name()
+            ));
+            return;
+        }
         let Some(state) = self.partitions.get_mut(topic_partition) else {
             return;
         };
         let offset = state.queue.next_fetch().offset;
         if code == ErrorCode::OFFSET_OUT_OF_RANGE && state.queue.is_empty() {
             let reason = format!("offset {offset} is out of range");
-            self.lose_position(
-                topic_partition,
-                reason,
-                FetchError::OffsetOutOfRange { offset },
-            );
+            let error = FetchError::OffsetOutOfRange { offset };
+            self.lose_position(topic_partition, reason, error, now);
             return;
         }
         state.back_off(&mut self.random, now);
@@ -155,8 +203,24 @@ impl FetchMachine {
         }
     }
 
+    /// Goes back to the leader, if this response comes from a follower. A follower may know less of
+    /// the log, so its errors mean nothing.
+    fn leave_follower(&mut self, id: RequestId, topic_partition: &TopicPartition) -> bool {
+        let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) else {
+            return false;
+        };
+        let Some(state) = self.partitions.get_mut(topic_partition) else {
+            return false;
+        };
+        if state.leader == Some(fetch.node) {
+            return false;
+        }
+        state.read_replica = None;
+        true
+    }
+
     fn on_batch(&mut self, id: RequestId, batch: RecordBatch) {
-        let Some(topic_partition) = self.current(id) else {
+        let Some(topic_partition) = self.arriving(id) else {
             self.tally.stale_parts += 1;
             return;
         };
@@ -180,115 +244,64 @@ impl FetchMachine {
             state.queue.push(batch);
         }
         let grown = state.queue.bytes() - before;
-        self.budget.arrived(id, grown);
         if grown > 0 {
-            if self.loaded.is_empty() {
+            if !self.ready && state.may_hand_out() {
+                self.ready = true;
                 self.events.push_back(FetchEvent::RecordsReady);
             }
+            self.budget.arrived(id, grown);
             self.loaded.insert(topic_partition);
         }
     }
 
-    fn on_corrupt_batch(&mut self, id: RequestId, base_offset: i64, detail: String, now: Instant) {
-        let Some(topic_partition) = self.current(id) else {
+    fn on_corrupt_batch(
+        &mut self,
+        id: RequestId,
+        base_offset: i64,
+        last_offset: Option<i64>,
+        error: &BatchError,
+        now: Instant,
+    ) {
+        let Some(topic_partition) = self.arriving(id) else {
             self.tally.stale_parts += 1;
             return;
         };
         // What follows it must not be handed out before the application has decided.
-        self.set_current(id, None);
+        self.set_arriving(id, None);
+        let from_follower = self.leave_follower(id, &topic_partition);
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;
+        };
+        if from_follower {
+            state.back_off(&mut self.random, now);
+            return;
+        }
+        let next = last_offset.map(|last| format!("; the next batch begins at {}", last + 1));
+        let failure = FetchError::Corrupt {
+            offset: base_offset.max(state.queue.next_fetch().offset),
+            detail: format!("{error}{}", next.unwrap_or_default()),
         };
         if state.queue.is_empty() {
-            let offset = base_offset.max(state.queue.position().offset);
-            self.fail(&topic_partition, FetchError::Corrupt { offset, detail });
+            self.fail(&topic_partition, failure);
         } else {
-            // The sound batches before it are handed out first; then it is fetched once more.
-            state.back_off(&mut self.random, now);
+            // The sound batches before it are handed out first.
+            state.failure_ahead = Some(failure);
         }
     }
 
-    fn on_leader_hint(&mut self, id: RequestId, hint: LeaderIdAndEpoch) {
-        let Some(topic_partition) = self.current(id) else {
-            return;
-        };
-        let Some(state) = self.partitions.get_mut(&topic_partition) else {
-            return;
-        };
-        let epoch = LeaderEpoch::from_wire(hint.leader_epoch);
-        if hint.leader_id >= 0 && epoch > state.leader_epoch {
-            state.retry_at = None;
-            let leader = Some(NodeId(hint.leader_id));
-            self.change_leader(&topic_partition, leader, epoch);
-        }
-    }
-
-    /// Notes who leads, in every assigned partition.
-    pub(crate) fn note_leaders(&mut self, now: Instant) {
-        let assigned: Vec<_> = self.partitions.keys().cloned().collect();
-        let cluster = std::sync::Arc::clone(&self.cluster);
-        let mut leaderless = None;
-        for topic_partition in assigned {
-            let id = cluster
-                .topics
-                .get(&topic_partition.topic)
-                .map(|topic| topic.id)
-                .unwrap_or_default();
-            let known = cluster.partition(&topic_partition);
-            let leader = known.and_then(|partition| partition.leader);
-            let epoch = known.and_then(|partition| partition.leader_epoch);
-            let Some(state) = self.partitions.get_mut(&topic_partition) else {
+    fn on_end(&mut self, node_endpoints: Vec<NodeEndpoint>) {
+        for node in node_endpoints {
+            let Ok(port) = u16::try_from(node.port) else {
                 continue;
             };
-            // A picture that is older than a leader's own word does not count.
-            let stale = matches!((epoch, state.leader_epoch), (Some(new), Some(old)) if new < old)
-                && state.topic_id == id;
-            if !id.is_zero() {
-                state.topic_id = id;
-            }
-            if leader.is_none() {
-                state.back_off(&mut self.random, now);
-                leaderless = Some(topic_partition.clone());
-            }
-            if !stale {
-                self.change_leader(&topic_partition, leader, epoch);
-            }
-        }
-        if let Some(topic_partition) = leaderless
-            && !cluster.brokers.is_empty()
-        {
-            self.need_metadata(format!("{topic_partition} has no leader"));
-        }
-    }
-
-    fn change_leader(
-        &mut self,
-        topic_partition: &TopicPartition,
-        leader: Option<NodeId>,
-        leader_epoch: Option<LeaderEpoch>,
-    ) {
-        let epoch = self.next_epoch();
-        let Some(state) = self.partitions.get_mut(topic_partition) else {
-            return;
-        };
-        if state.leader == leader && state.leader_epoch == leader_epoch {
-            return;
-        }
-        state.leader = leader;
-        state.leader_epoch = leader_epoch;
-        // What the former leader still sends may not be in the log of the new one.
-        state.epoch = epoch;
-        match &mut state.stage {
-            Stage::Fetching | Stage::Validating { .. } => {
-                let has_epoch = state.queue.next_fetch().leader_epoch.is_some();
-                state.stage = if has_epoch && leader.is_some() {
-                    Stage::Validating { asked: false }
-                } else {
-                    Stage::Fetching
-                };
-            }
-            Stage::Resetting { asked, .. } => *asked = false,
-            Stage::Awaiting | Stage::Failed => {}
+            self.events.push_back(FetchEvent::BrokerFound {
+                node: NodeId(node.node_id),
+                endpoint: BrokerEndpoint {
+                    host: node.host,
+                    port,
+                    rack: node.rack,
+                },
+            });
         }
     }
 
@@ -305,7 +318,7 @@ impl FetchMachine {
     }
 
     /// The partition whose part is arriving, if it still counts.
-    fn current(&self, id: RequestId) -> Option<TopicPartition> {
+    pub(crate) fn arriving(&self, id: RequestId) -> Option<TopicPartition> {
         let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) else {
             return None;
         };
@@ -313,7 +326,7 @@ impl FetchMachine {
         self.still_counts(id, &current).then_some(current)
     }
 
-    fn set_current(&mut self, id: RequestId, current: Option<TopicPartition>) {
+    fn set_arriving(&mut self, id: RequestId, current: Option<TopicPartition>) {
         if let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) {
             fetch.current = current;
         }
@@ -327,8 +340,7 @@ fn beyond_stable(state: &PartitionState, header: &BatchHeader) -> bool {
         .is_some_and(|stable| header.base_offset >= stable)
 }
 
-fn control_kind(batch: &RecordBatch) -> Option<windlass_protocol::records::ControlRecordType> {
-    const LARGEST_CONTROL_BATCH: usize = 1024 * 1024;
+fn control_kind(batch: &RecordBatch) -> Option<ControlRecordType> {
     let decoded = batch.decompressed(LARGEST_CONTROL_BATCH).ok()?;
     Some(decoded.control_record().ok()?.record_type)
 }

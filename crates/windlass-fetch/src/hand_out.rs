@@ -1,21 +1,21 @@
 //! Handing records over.
 
+use std::ops::Bound;
 use std::time::Instant;
 
 use windlass_model::{OffsetAndMetadata, TopicPartition};
-use windlass_protocol::records::{DecodedBatch, RecordBatch};
+use windlass_protocol::records::{BatchError, DecodedBatch, RecordBatch};
 
 use crate::FetchMachine;
+use crate::queue::SharedDecoding;
 
 /// A batch, or the part of one, that has been handed over. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
 pub struct TakenRecords {
     /// Where it comes from.
     pub topic_partition: TopicPartition,
-    /// The batch, decompressed by whoever walks it.
+    /// The batch as it came. See [`TakenRecords::decode`].
     pub batch: RecordBatch,
-    /// The batch decompressed, where that had to be done already.
-    pub decoded: Option<DecodedBatch>,
     /// Records below this offset are not part of it.
     pub from_offset: i64,
     /// Records from this offset on are not part of it.
@@ -24,23 +24,49 @@ pub struct TakenRecords {
     pub position_before: OffsetAndMetadata,
     /// Where the consumer stands after it.
     pub position_after: OffsetAndMetadata,
+    /// Present where other parts of the batch go to others.
+    pub(crate) decoding: Option<SharedDecoding>,
+}
+
+impl TakenRecords {
+    /// The batch, decompressed to at most `limit` bytes. A batch that is handed over in parts is
+    /// decompressed once for all of them, with the limit of the first who asks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RecordBatch::decompressed`].
+    pub fn decode(&self, limit: usize) -> Result<DecodedBatch, BatchError> {
+        match &self.decoding {
+            Some(decoding) => decoding
+                .get_or_init(|| self.batch.decompressed(limit))
+                .clone(),
+            None => self.batch.decompressed(limit),
+        }
+    }
 }
 
 impl FetchMachine {
     /// Hands over at most `max_records` records, in the order of each partition, beginning with
     /// another partition each time. Positions go past what is handed over.
+    ///
+    /// A batch that turns out to be unreadable counts as however many records its header promises,
+    /// and is handed over for its reader to fail on.
     pub fn take(&mut self, max_records: usize, now: Instant) -> Vec<TakenRecords> {
         self.assert_drained();
         let mut taken = Vec::new();
         let mut left = max_records;
+        let buffered = self.budget.buffered();
         for topic_partition in self.hand_out_order() {
             if left == 0 {
                 break;
             }
             self.take_from(&topic_partition, &mut left, &mut taken);
         }
-        if !taken.is_empty() {
+        if self.budget.buffered() < buffered {
+            self.hurry_sources();
             self.pump(now);
+        } else {
+            self.note_ready();
         }
         taken
     }
@@ -58,18 +84,22 @@ impl FetchMachine {
             return;
         }
         let before = state.queue.bytes();
-        while let Some((cut, count)) = state.queue.take(*left) {
-            *left = left.saturating_sub(count);
-            if count > 0 {
+        while let Some(cut) = state.queue.take(*left) {
+            *left = left.saturating_sub(cut.count);
+            if cut.count > 0 {
                 taken.push(cut.into_taken(topic_partition.clone()));
             }
         }
         self.budget.released(before - state.queue.bytes());
-        if state.queue.is_empty() {
-            self.loaded.remove(topic_partition);
-        } else if *left == 0 {
+        if *left == 0 {
             // Its neighbours come first next time.
             self.last_served = Some(topic_partition.clone());
+        }
+        if state.queue.is_empty() {
+            self.loaded.remove(topic_partition);
+            if let Some(failure) = state.failure_ahead.take() {
+                self.fail(topic_partition, failure);
+            }
         }
     }
 
@@ -78,9 +108,7 @@ impl FetchMachine {
         let Some(last) = &self.last_served else {
             return self.loaded.iter().cloned().collect();
         };
-        let after = self
-            .loaded
-            .range((std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded));
+        let after = self.loaded.range((Bound::Excluded(last), Bound::Unbounded));
         let before = self.loaded.range(..=last);
         after.chain(before).cloned().collect()
     }

@@ -26,12 +26,17 @@ mod event;
 mod fetch_request;
 mod fetch_response;
 mod hand_out;
+mod inspection;
+mod intent;
+mod leader;
 mod lookup;
 mod machine;
 mod partition;
 mod position;
 mod queue;
 mod reset;
+mod source;
+mod standing;
 mod tally;
 mod validation;
 
@@ -40,4 +45,5 @@ pub use self::event::{FetchError, FetchEvent, FoundOffset, ListOffsetsId, Lookup
 pub use self::hand_out::TakenRecords;
 pub use self::machine::FetchMachine;
 pub use self::position::Position;
+pub use self::standing::Standing;
 pub use self::tally::Tally;

@@ -166,6 +166,9 @@ impl FetchMachine {
             }
         }
         let mut again = false;
+        if !self.lookups.open.contains_key(&asked.id) {
+            self.tally.late_answers += 1;
+        }
         if let Some(lookup) = self.lookups.open.get_mut(&asked.id) {
             for topic_partition in asked.asked {
                 match answers.get(&topic_partition).map(result) {
@@ -201,16 +204,29 @@ impl FetchMachine {
         failure: &RequestFailure,
         now: Instant,
     ) {
-        if let Some(lookup) = self.lookups.open.get_mut(&asked.id) {
-            for topic_partition in &asked.asked {
+        let passes = failure.kind.is_retriable();
+        let Some(lookup) = self.lookups.open.get_mut(&asked.id) else {
+            self.tally.late_answers += 1;
+            return;
+        };
+        for topic_partition in &asked.asked {
+            if passes {
                 if let Some((_, asked)) = lookup.open.get_mut(topic_partition) {
                     *asked = false;
                 }
+            } else if lookup.open.remove(topic_partition).is_some() {
+                let error = LookupError::Unreachable {
+                    detail: format!("broker {}: {failure}", asked.node),
+                };
+                lookup.results.insert(topic_partition.clone(), Err(error));
             }
+        }
+        if passes {
             lookup.waiting_for = failure.detail.clone();
             lookup.retry_at = Some(now + lookup.backoff.next(&mut self.random));
+            self.need_metadata(format!("broker {}: {failure}", asked.node));
         }
-        self.need_metadata(format!("broker {}: {failure}", asked.node));
+        self.finish_lookup(asked.id);
     }
 
     pub(crate) fn expire_lookups(&mut self, now: Instant) {
@@ -261,6 +277,7 @@ fn result(
         let found = FoundOffset {
             offset: answer.offset,
             timestamp,
+            leader_epoch: LeaderEpoch::from_wire(answer.leader_epoch),
         };
         return Some(Ok((answer.offset >= 0).then_some(found)));
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use windlass_machine::{
-    Backoff, Destination, FailureKind, OutgoingRequest, RequestFailure, RequestId, SplitMix64,
-    Wakeup,
+    Destination, FailureKind, OutgoingRequest, RequestFailure, RequestId, SplitMix64, Wakeup,
 };
-use windlass_model::{Cluster, LeaderEpoch, NodeId, OffsetAndMetadata, TopicPartition};
+use windlass_model::{Cluster, NodeId, TopicPartition};
 use windlass_protocol::{RequestKind, ResponseKind};
 
 use crate::budget::Budget;
@@ -16,8 +15,9 @@ use crate::fetch_request::FetchInFlight;
 use crate::lookup::Lookups;
 use crate::partition::{PartitionState, Stage};
 use crate::reset::ResetInFlight;
+use crate::source::Source;
 use crate::validation::ValidationInFlight;
-use crate::{FetchConfig, FetchError, FetchEvent, OffsetReset, Position, StartPosition, Tally};
+use crate::{FetchConfig, FetchError, FetchEvent, OffsetReset, Tally};
 
 /// A question under way.
 #[derive(Clone, Debug)]
@@ -37,13 +37,14 @@ pub struct FetchMachine {
     pub(crate) partitions: BTreeMap<TopicPartition, PartitionState>,
     /// The partitions with something in their queues.
     pub(crate) loaded: BTreeSet<TopicPartition>,
+    /// Whether something may be handed out, so that `RecordsReady` is told once.
+    pub(crate) ready: bool,
     pub(crate) last_served: Option<TopicPartition>,
-    /// Where the next fetch begins in the list of partitions, so that none is always last.
-    pub(crate) rotation: usize,
     pub(crate) budget: Budget,
     pub(crate) in_flight: BTreeMap<RequestId, InFlight>,
-    /// Brokers that failed, and when to try them again.
-    pub(crate) resting: BTreeMap<NodeId, (Backoff, Instant)>,
+    pub(crate) sources: BTreeMap<NodeId, Source>,
+    /// The broker that was last to get a fetch: another one is first when the budget is short.
+    pub(crate) last_source: Option<NodeId>,
     pub(crate) lookups: Lookups,
     pub(crate) epochs: u64,
     pub(crate) tally: Tally,
@@ -63,11 +64,12 @@ impl FetchMachine {
             cluster: Arc::new(Cluster::default()),
             partitions: BTreeMap::new(),
             loaded: BTreeSet::new(),
+            ready: false,
             last_served: None,
-            rotation: 0,
             budget: Budget::new(config.buffer_bytes),
             in_flight: BTreeMap::new(),
-            resting: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            last_source: None,
             lookups: Lookups::default(),
             epochs: 0,
             tally: Tally::default(),
@@ -77,129 +79,6 @@ impl FetchMachine {
             events: VecDeque::new(),
             config,
         }
-    }
-
-    /// Partitions have come. One that is assigned already begins anew.
-    pub fn assign(&mut self, starts: BTreeMap<TopicPartition, StartPosition>, now: Instant) {
-        self.assert_drained();
-        for (topic_partition, start) in starts {
-            self.drop_queue(&topic_partition);
-            let epoch = self.next_epoch();
-            let state = PartitionState::new(start, &self.config, epoch);
-            self.partitions.insert(topic_partition, state);
-        }
-        self.note_leaders(now);
-        self.pump(now);
-    }
-
-    /// Partitions are gone, with all that was fetched of them.
-    pub fn unassign(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.assert_drained();
-        for topic_partition in partitions {
-            self.drop_queue(topic_partition);
-            self.partitions.remove(topic_partition);
-        }
-        self.pump(now);
-    }
-
-    /// The group's committed offset of a partition that awaits one; `None` where there is none, so
-    /// that `auto.offset.reset` decides. A partition that was moved by a seek meanwhile stays there.
-    pub fn set_committed(
-        &mut self,
-        topic_partition: &TopicPartition,
-        committed: Option<OffsetAndMetadata>,
-        now: Instant,
-    ) {
-        self.assert_drained();
-        let reset = self.config.offset_reset;
-        let epoch = self.next_epoch();
-        let Some(state) = self.partitions.get_mut(topic_partition) else {
-            return;
-        };
-        if !matches!(state.stage, Stage::Awaiting) {
-            return;
-        }
-        match committed {
-            Some(committed) => {
-                let position = Position {
-                    offset: committed.offset,
-                    leader_epoch: committed.leader_epoch,
-                };
-                state.stand_at(position, epoch);
-                if position.leader_epoch.is_some() && state.leader.is_some() {
-                    state.stage = Stage::Validating { asked: false };
-                }
-            }
-            None if reset == OffsetReset::None => self.fail(topic_partition, FetchError::NoOffset),
-            None => state.reset(reset, "the group has no committed offset".to_owned(), epoch),
-        }
-        self.pump(now);
-    }
-
-    /// Partitions may be about to go: nothing of them is fetched or handed over until `release`.
-    pub fn hold(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.change_each(partitions, now, |state| state.held = true);
-    }
-
-    /// Ends `hold`.
-    pub fn release(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.change_each(partitions, now, |state| state.held = false);
-    }
-
-    /// Nothing of these partitions is fetched or handed over until `resume`; what was fetched is
-    /// kept.
-    pub fn pause(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.change_each(partitions, now, |state| state.paused = true);
-    }
-
-    /// Ends `pause`.
-    pub fn resume(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.change_each(partitions, now, |state| state.paused = false);
-    }
-
-    /// Makes `offset` the position.
-    pub fn seek(
-        &mut self,
-        topic_partition: &TopicPartition,
-        offset: i64,
-        leader_epoch: Option<LeaderEpoch>,
-        now: Instant,
-    ) {
-        self.assert_drained();
-        self.drop_queue(topic_partition);
-        let epoch = self.next_epoch();
-        if let Some(state) = self.partitions.get_mut(topic_partition) {
-            state.stand_at(
-                Position {
-                    offset,
-                    leader_epoch,
-                },
-                epoch,
-            );
-            if leader_epoch.is_some() && state.leader.is_some() {
-                state.stage = Stage::Validating { asked: false };
-            }
-        }
-        self.pump(now);
-    }
-
-    /// Makes the position what the leader says of this end of the log.
-    pub fn seek_to(&mut self, topic_partition: &TopicPartition, to: OffsetReset, now: Instant) {
-        self.assert_drained();
-        self.drop_queue(topic_partition);
-        let epoch = self.next_epoch();
-        if let Some(state) = self.partitions.get_mut(topic_partition) {
-            state.reset(to, "the application asked for it".to_owned(), epoch);
-        }
-        self.pump(now);
-    }
-
-    /// There is a newer picture of the cluster.
-    pub fn on_cluster(&mut self, cluster: &Arc<Cluster>, now: Instant) {
-        self.assert_drained();
-        self.cluster = Arc::clone(cluster);
-        self.note_leaders(now);
-        self.pump(now);
     }
 
     /// An answer came.
@@ -266,46 +145,6 @@ impl FetchMachine {
         Wakeup::earlier(retry, self.lookups.deadline())
     }
 
-    /// The partitions that are assigned.
-    pub fn assigned(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.partitions.keys()
-    }
-
-    /// Whether the partition is assigned.
-    #[must_use]
-    pub fn is_assigned(&self, topic_partition: &TopicPartition) -> bool {
-        self.partitions.contains_key(topic_partition)
-    }
-
-    /// What will be handed over next of the partition, if that is known.
-    #[must_use]
-    pub fn position(&self, topic_partition: &TopicPartition) -> Option<Position> {
-        self.partitions.get(topic_partition)?.position()
-    }
-
-    /// How many records the partition is behind, as the leader said last.
-    #[must_use]
-    pub fn lag(&self, topic_partition: &TopicPartition) -> Option<i64> {
-        let state = self.partitions.get(topic_partition)?;
-        let end = match self.config.isolation_level {
-            crate::IsolationLevel::ReadUncommitted => state.high_watermark,
-            crate::IsolationLevel::ReadCommitted => state.last_stable_offset,
-        };
-        Some((end? - state.position()?.offset).max(0))
-    }
-
-    /// The bytes that wait to be handed over.
-    #[must_use]
-    pub const fn buffered_bytes(&self) -> usize {
-        self.budget.buffered()
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub const fn tally(&self) -> Tally {
-        self.tally
-    }
-
     pub(crate) fn assert_drained(&self) {
         debug_assert!(
             self.requests.is_empty() && self.events.is_empty(),
@@ -320,17 +159,31 @@ impl FetchMachine {
 
     /// Sends what can be sent, and finds out when to look again.
     pub(crate) fn pump(&mut self, now: Instant) {
+        self.note_ready();
         self.send_resets(now);
         self.send_validations(now);
         self.send_lookups(now);
         self.send_fetches(now);
         let retries = self.partitions.values().filter_map(|state| state.retry_at);
-        let rests = self.resting.values().map(|(_, until)| *until);
+        let rests = self.sources.values();
         self.wake_at = retries
-            .chain(rests)
+            .chain(rests.filter_map(|source| source.rests_until(now)))
             .chain(self.lookups.retry_at())
             .filter(|at| *at > now)
             .min();
+    }
+
+    /// Tells when there is something to hand out where there was nothing.
+    pub(crate) fn note_ready(&mut self) {
+        let ready = self.loaded.iter().any(|topic_partition| {
+            self.partitions
+                .get(topic_partition)
+                .is_some_and(PartitionState::may_hand_out)
+        });
+        if ready && !self.ready {
+            self.events.push_back(FetchEvent::RecordsReady);
+        }
+        self.ready = ready;
     }
 
     pub(crate) fn ask(
@@ -354,24 +207,51 @@ impl FetchMachine {
         id
     }
 
-    /// Whether the broker failed a short while ago.
-    pub(crate) fn rests(&self, node: NodeId, now: Instant) -> bool {
-        self.resting
-            .get(&node)
-            .is_some_and(|(_, until)| *until > now)
+    pub(crate) fn source(&mut self, node: NodeId) -> &mut Source {
+        self.sources
+            .entry(node)
+            .or_insert_with(|| Source::new(&self.config))
     }
 
-    /// The broker failed: leave it alone for a while, and find out whether it still leads.
-    pub(crate) fn rest(&mut self, node: NodeId, failure: &RequestFailure, now: Instant) {
-        let fresh = || {
-            (
-                Backoff::new(self.config.retry_backoff, self.config.retry_backoff_max),
-                now,
-            )
-        };
-        let (backoff, until) = self.resting.entry(node).or_insert_with(fresh);
-        *until = now + backoff.next(&mut self.random);
+    /// Whether the broker failed a short while ago.
+    pub(crate) fn rests(&self, node: NodeId, now: Instant) -> bool {
+        self.sources
+            .get(&node)
+            .is_some_and(|source| source.rests_until(now).is_some())
+    }
+
+    /// The broker failed: leave it alone for a while.
+    pub(crate) fn rest(&mut self, node: NodeId, now: Instant) {
+        let mut random = self.random.clone();
+        self.source(node).rest(&mut random, now);
+        self.random = random;
+    }
+
+    /// The broker did not answer: leave it alone for a while, and find out whether it still leads.
+    /// What will not pass by itself is told of every partition that was asked for.
+    pub(crate) fn broker_failed(
+        &mut self,
+        node: NodeId,
+        asked: &BTreeMap<TopicPartition, u64>,
+        failure: &RequestFailure,
+        now: Instant,
+    ) {
+        self.rest(node, now);
         self.need_metadata(format!("broker {node}: {failure}"));
+        if failure.kind.is_retriable() || failure.kind == FailureKind::Closed {
+            return;
+        }
+        for topic_partition in asked.keys() {
+            let detail = format!("broker {node}: {failure}");
+            self.tell(topic_partition, FetchError::Unreachable { detail });
+        }
+    }
+
+    /// What was left out of fetches may be ready soon.
+    pub(crate) fn hurry_sources(&mut self) {
+        for source in self.sources.values_mut() {
+            source.hurry();
+        }
     }
 
     pub(crate) fn need_metadata(&mut self, reason: String) {
@@ -395,8 +275,17 @@ impl FetchMachine {
 
     /// The partition stands still until the application seeks.
     pub(crate) fn fail(&mut self, topic_partition: &TopicPartition, error: FetchError) {
+        self.drop_queue(topic_partition);
+        let fresh = self.next_epoch();
         if let Some(state) = self.partitions.get_mut(topic_partition) {
-            state.stage = Stage::Failed;
+            state.epoch = fresh;
+            state.queue.clear();
+            state.failure_ahead = None;
+            state.enter(if state.standing().has_position() {
+                Stage::Failed
+            } else {
+                Stage::Nowhere
+            });
         }
         self.tell(topic_partition, error);
     }
@@ -407,6 +296,7 @@ impl FetchMachine {
         topic_partition: &TopicPartition,
         reason: String,
         error: FetchError,
+        now: Instant,
     ) {
         if self.config.offset_reset == OffsetReset::None {
             self.fail(topic_partition, error);
@@ -417,29 +307,16 @@ impl FetchMachine {
         let to = self.config.offset_reset;
         if let Some(state) = self.partitions.get_mut(topic_partition) {
             state.reset(to, reason, epoch);
+            state.back_off_if_repeated(&mut self.random, now);
         }
     }
 
+    /// What was fetched of the partition is about to be thrown away.
     pub(crate) fn drop_queue(&mut self, topic_partition: &TopicPartition) {
         if let Some(state) = self.partitions.get(topic_partition) {
             self.budget.released(state.queue.bytes());
         }
         self.loaded.remove(topic_partition);
-    }
-
-    fn change_each(
-        &mut self,
-        partitions: &BTreeSet<TopicPartition>,
-        now: Instant,
-        change: impl Fn(&mut PartitionState),
-    ) {
-        self.assert_drained();
-        for topic_partition in partitions {
-            if let Some(state) = self.partitions.get_mut(topic_partition) {
-                change(state);
-            }
-        }
-        self.pump(now);
     }
 
     fn give_up(&mut self, id: RequestId, asked: InFlight, failure: &RequestFailure, now: Instant) {

@@ -7,29 +7,42 @@ use windlass_model::{LeaderEpoch, NodeId, TopicId};
 
 use crate::aborted::AbortedTransactions;
 use crate::queue::PartitionQueue;
-use crate::{FetchConfig, OffsetReset, Position, StartPosition};
+use crate::{FetchConfig, FetchError, OffsetReset, Position, Standing, StartPosition};
 
-/// What stands between a partition and being fetched.
+/// A [`Standing`] with what is known only there.
 #[derive(Clone, Debug)]
 pub(crate) enum Stage {
-    /// A committed offset will be told.
     Awaiting,
-    /// The leader is, or will be, asked where the log begins or ends.
     Resetting {
-        /// Which end.
+        /// Which end of the log.
         to: OffsetReset,
         /// Why, for the event.
         reason: String,
         /// Where the partition stood before, if anywhere.
         from: Option<i64>,
+        /// Whether the question is under way.
         asked: bool,
     },
-    /// The leader changed, and is or will be asked whether it has what was read.
-    Validating { asked: bool },
-    /// Nothing.
+    Validating {
+        /// Whether the question is under way.
+        asked: bool,
+    },
     Fetching,
-    /// Something the application has to solve by a seek.
     Failed,
+    Nowhere,
+}
+
+impl Stage {
+    const fn standing(&self) -> Standing {
+        match self {
+            Self::Awaiting => Standing::Awaiting,
+            Self::Resetting { .. } => Standing::Resetting,
+            Self::Validating { .. } => Standing::Validating,
+            Self::Fetching => Standing::Fetching,
+            Self::Failed => Standing::Failed,
+            Self::Nowhere => Standing::Nowhere,
+        }
+    }
 }
 
 /// What is known of one assigned partition.
@@ -37,121 +50,165 @@ pub(crate) enum Stage {
 pub(crate) struct PartitionState {
     /// Changes whenever answers to earlier questions no longer count.
     pub(crate) epoch: u64,
-    pub(crate) stage: Stage,
-    /// Batches and position; a position only counts in the stages that have one.
+    stage: Stage,
+    /// Batches and position; a position only counts in the standings that have one.
     pub(crate) queue: PartitionQueue,
     pub(crate) paused: bool,
     pub(crate) held: bool,
     pub(crate) topic_id: TopicId,
     pub(crate) leader: Option<NodeId>,
     pub(crate) leader_epoch: Option<LeaderEpoch>,
+    /// The follower that the leader would rather have read from, and for how long (KIP-392).
+    pub(crate) read_replica: Option<(NodeId, Instant)>,
     pub(crate) high_watermark: Option<i64>,
     pub(crate) last_stable_offset: Option<i64>,
     pub(crate) aborted: AbortedTransactions,
+    /// What is the matter behind the queue. It is told when the queue has been handed out, and
+    /// nothing is fetched before.
+    pub(crate) failure_ahead: Option<FetchError>,
     /// Not before then, after something went wrong.
     pub(crate) retry_at: Option<Instant>,
     backoff: Backoff,
     /// The error that was told last, so that it is told once.
-    pub(crate) told: Option<crate::FetchError>,
+    pub(crate) told: Option<FetchError>,
 }
 
 impl PartitionState {
-    pub(crate) fn new(start: StartPosition, config: &FetchConfig, epoch: u64) -> Self {
-        let nowhere = Position {
-            offset: 0,
-            leader_epoch: None,
-        };
-        let (stage, position) = match start {
-            StartPosition::Awaiting => (Stage::Awaiting, nowhere),
-            StartPosition::At {
-                offset,
-                leader_epoch,
-            } => (
-                Stage::Fetching,
-                Position {
-                    offset,
-                    leader_epoch,
-                },
-            ),
-            StartPosition::Reset(to) => {
-                let reason = "the partition was assigned so".to_owned();
-                (
-                    Stage::Resetting {
-                        to,
-                        reason,
-                        from: None,
-                        asked: false,
-                    },
-                    nowhere,
-                )
-            }
-        };
+    pub(crate) fn new(config: &FetchConfig, epoch: u64) -> Self {
         Self {
             epoch,
-            stage,
-            queue: PartitionQueue::new(position),
+            stage: Stage::Awaiting,
+            queue: PartitionQueue::new(Position {
+                offset: 0,
+                leader_epoch: None,
+            }),
             paused: false,
             held: false,
             topic_id: TopicId::ZERO,
             leader: None,
             leader_epoch: None,
+            read_replica: None,
             high_watermark: None,
             last_stable_offset: None,
             aborted: AbortedTransactions::default(),
+            failure_ahead: None,
             retry_at: None,
             backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
             told: None,
         }
     }
 
+    /// Goes where an assignment says.
+    pub(crate) fn start(&mut self, start: StartPosition, epoch: u64) {
+        match start {
+            StartPosition::Awaiting => {}
+            StartPosition::At {
+                offset,
+                leader_epoch,
+            } => {
+                let position = Position {
+                    offset,
+                    leader_epoch,
+                };
+                self.stand_at(position, epoch);
+            }
+            StartPosition::Reset(to) => {
+                self.reset(to, "the partition was assigned so".to_owned(), epoch);
+            }
+        }
+    }
+
+    pub(crate) const fn standing(&self) -> Standing {
+        self.stage.standing()
+    }
+
+    pub(crate) const fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The stage, to note in it what has been asked.
+    pub(crate) const fn stage_mut(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    /// Goes on to another stage.
+    pub(crate) fn enter(&mut self, stage: Stage) {
+        let (from, to) = (self.stage.standing(), stage.standing());
+        debug_assert!(
+            from == to || to.allowed_predecessors().contains(&from),
+            "{from:?} does not lead to {to:?}"
+        );
+        self.stage = stage;
+    }
+
     /// Where the consumer stands, if it stands anywhere.
     pub(crate) const fn position(&self) -> Option<Position> {
-        match self.stage {
-            Stage::Validating { .. } | Stage::Fetching | Stage::Failed => {
-                Some(self.queue.position())
-            }
-            Stage::Awaiting | Stage::Resetting { .. } => None,
+        if self.standing().has_position() {
+            Some(self.queue.position())
+        } else {
+            None
         }
     }
 
     /// Stands here now; what was fetched does not count.
     pub(crate) fn stand_at(&mut self, position: Position, epoch: u64) {
-        self.epoch = epoch;
-        self.queue = PartitionQueue::new(position);
-        self.stage = Stage::Fetching;
-        self.told = None;
-        self.settle_down();
+        self.begin_anew(position, epoch);
+        self.enter(Stage::Fetching);
     }
 
-    /// Asks the leader where to go.
+    /// Asks the leader where to go. `None` of the policies leads nowhere: see `FetchMachine::fail`.
     pub(crate) fn reset(&mut self, to: OffsetReset, reason: String, epoch: u64) {
         let from = self.position().map(|position| position.offset);
-        self.epoch = epoch;
-        self.queue = PartitionQueue::new(self.queue.position());
-        self.stage = Stage::Resetting {
+        self.begin_anew(self.queue.position(), epoch);
+        self.enter(Stage::Resetting {
             to,
             reason,
             from,
             asked: false,
-        };
+        });
+    }
+
+    /// The application seeks: whatever was the matter is over.
+    pub(crate) fn leave_standing(&mut self) {
         self.settle_down();
+        self.told = None;
+        self.enter(Stage::Awaiting);
+    }
+
+    /// Has the leader asked whether it has what was read, where that can be asked.
+    pub(crate) fn validate(&mut self) {
+        if self.leader.is_some() && self.queue.next_fetch().leader_epoch.is_some() {
+            self.enter(Stage::Validating { asked: false });
+        }
+    }
+
+    fn begin_anew(&mut self, position: Position, epoch: u64) {
+        self.epoch = epoch;
+        self.queue = PartitionQueue::new(position);
+        self.failure_ahead = None;
+        self.retry_at = None;
     }
 
     /// Whether records may be handed out.
     pub(crate) fn may_hand_out(&self) -> bool {
-        let open = match self.stage {
-            Stage::Fetching => true,
-            Stage::Awaiting
-            | Stage::Resetting { .. }
-            | Stage::Validating { .. }
-            | Stage::Failed => false,
-        };
-        open && !self.paused && !self.held
+        self.standing() == Standing::Fetching && !self.paused && !self.held
     }
 
     /// Whether the partition may be fetched now, as far as it alone can tell.
     pub(crate) fn may_fetch(&self, now: Instant) -> bool {
-        self.may_hand_out() && self.leader.is_some() && !self.waits(now)
+        self.may_hand_out() && self.failure_ahead.is_none() && !self.waits(now)
+    }
+
+    /// Whether the partition is not fetched at the moment but may be soon, without any doing of the
+    /// application's.
+    pub(crate) const fn may_fetch_soon(&self) -> bool {
+        match self.standing() {
+            Standing::Awaiting
+            | Standing::Resetting
+            | Standing::Validating
+            | Standing::Fetching => !self.paused && self.failure_ahead.is_none(),
+            Standing::Failed | Standing::Nowhere => false,
+        }
     }
 
     /// Whether something went wrong a short while ago.
@@ -162,6 +219,16 @@ impl PartitionState {
     /// Something went wrong: wait, longer each time.
     pub(crate) fn back_off(&mut self, random: &mut SplitMix64, now: Instant) {
         self.retry_at = Some(now + self.backoff.next(random));
+    }
+
+    /// Something went wrong that calls for another step at once; only if it goes wrong again and
+    /// again there is a wait.
+    pub(crate) fn back_off_if_repeated(&mut self, random: &mut SplitMix64, now: Instant) {
+        let first = self.backoff.failures() == 0;
+        self.back_off(random, now);
+        if first {
+            self.retry_at = None;
+        }
     }
 
     /// Something worked.

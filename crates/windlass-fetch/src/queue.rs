@@ -1,11 +1,18 @@
 //! What was fetched of a partition and not handed out yet.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 
-use windlass_model::LeaderEpoch;
-use windlass_protocol::records::{DecodedBatch, RecordBatch};
+use windlass_model::{LeaderEpoch, TopicPartition};
+use windlass_protocol::records::{BatchError, DecodedBatch, RecordBatch};
 
 use crate::{Position, TakenRecords};
+
+/// A batch decompressed by the first who needs it so, for all who hold a part of it.
+pub(crate) type SharedDecoding = Arc<OnceLock<Result<DecodedBatch, BatchError>>>;
+
+/// What a batch may grow to when it has to be looked into.
+const LARGEST_BATCH: usize = 256 * 1024 * 1024;
 
 /// A part of the log, in its place.
 #[derive(Clone, Debug)]
@@ -13,22 +20,37 @@ enum Item {
     /// Records to hand out.
     Batch {
         batch: RecordBatch,
-        /// Present once the batch had to be looked into.
-        decoded: Option<DecodedBatch>,
+        /// Present once part of the batch was handed out.
+        decoding: Option<SharedDecoding>,
     },
     /// Nothing to hand out: a control batch, an aborted one, or one that was compacted away.
     Nothing { after: Position },
 }
 
+impl Item {
+    fn after(&self) -> Position {
+        match self {
+            Self::Batch { batch, .. } => position_after(batch),
+            Self::Nothing { after } => *after,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Batch { batch, .. } => batch.bytes().len(),
+            Self::Nothing { .. } => 0,
+        }
+    }
+}
+
 /// The batches of one partition between its position and its next fetch, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct PartitionQueue {
+    /// The first of them, if there is one, holds records.
     items: VecDeque<Item>,
     bytes: usize,
     /// What is handed out next.
     position: Position,
-    /// What is fetched next.
-    next_fetch: Position,
 }
 
 impl PartitionQueue {
@@ -38,7 +60,6 @@ impl PartitionQueue {
             items: VecDeque::new(),
             bytes: 0,
             position,
-            next_fetch: position,
         }
     }
 
@@ -46,8 +67,9 @@ impl PartitionQueue {
         self.position
     }
 
-    pub(crate) const fn next_fetch(&self) -> Position {
-        self.next_fetch
+    /// What follows all that was fetched.
+    pub(crate) fn next_fetch(&self) -> Position {
+        self.items.back().map_or(self.position, Item::after)
     }
 
     pub(crate) const fn bytes(&self) -> usize {
@@ -58,37 +80,26 @@ impl PartitionQueue {
         self.items.is_empty()
     }
 
-    /// Appends a batch that holds records to hand out. Answers whether it was of use: what lies
-    /// before the next fetch, or goes backwards, is not.
-    pub(crate) fn push(&mut self, batch: RecordBatch) -> bool {
-        if batch.next_offset() <= self.next_fetch.offset {
-            return false;
-        }
-        let after = position_after(&batch);
+    /// Appends a batch that holds records to hand out. Does nothing with one that lies before the
+    /// next fetch: a broker that goes backwards is not followed.
+    pub(crate) fn push(&mut self, batch: RecordBatch) {
         if batch.header().record_count == 0 {
-            self.push_nothing(after);
-            return true;
+            self.push_skipped(&batch);
+        } else if batch.next_offset() > self.next_fetch().offset {
+            self.bytes += batch.bytes().len();
+            self.items.push_back(Item::Batch {
+                batch,
+                decoding: None,
+            });
         }
-        self.bytes += batch.bytes().len();
-        self.next_fetch = after;
-        self.items.push_back(Item::Batch {
-            batch,
-            decoded: None,
-        });
-        true
     }
 
     /// Appends a batch that holds nothing to hand out: only the position goes past it.
-    pub(crate) fn push_skipped(&mut self, batch: &RecordBatch) -> bool {
-        if batch.next_offset() <= self.next_fetch.offset {
-            return false;
+    pub(crate) fn push_skipped(&mut self, batch: &RecordBatch) {
+        let after = position_after(batch);
+        if after.offset <= self.next_fetch().offset {
+            return;
         }
-        self.push_nothing(position_after(batch));
-        true
-    }
-
-    fn push_nothing(&mut self, after: Position) {
-        self.next_fetch = after;
         if self.items.is_empty() {
             self.position = after;
         } else {
@@ -96,59 +107,57 @@ impl PartitionQueue {
         }
     }
 
-    /// Throws away what lies at or behind `offset`; the log there is not what it was.
-    pub(crate) fn truncate(&mut self, offset: i64) {
-        while let Some(last) = self.items.back() {
-            let begin = match last {
-                Item::Batch { batch, .. } => batch.base_offset(),
-                Item::Nothing { after } => after.offset - 1,
-            };
-            if begin < offset {
-                break;
-            }
-            if let Some(Item::Batch { batch, .. }) = self.items.pop_back() {
-                self.bytes -= batch.bytes().len();
-            }
+    /// Throws away what the log of the leader cannot have: it has nothing at or behind `end`, and
+    /// nothing of an epoch later than `epoch`. Answers whether there was any.
+    pub(crate) fn truncate(&mut self, end: i64, epoch: Option<LeaderEpoch>) -> bool {
+        let before = self.items.len();
+        while let Some(last) = self.items.back()
+            && (last.after().offset > end || last.after().leader_epoch > epoch)
+        {
+            self.bytes -= last.bytes();
+            self.items.pop_back();
         }
-        let offset = offset.max(self.position.offset);
-        self.next_fetch = Position {
-            offset,
-            leader_epoch: self.position.leader_epoch,
-        };
+        self.items.len() < before
+    }
+
+    /// Throws everything away; the position stays.
+    pub(crate) fn clear(&mut self) {
+        self.items.clear();
+        self.bytes = 0;
     }
 
     /// Takes out the next batch, or the part of it that holds at most `limit` records.
-    pub(crate) fn take(&mut self, limit: usize) -> Option<(Cut, usize)> {
+    pub(crate) fn take(&mut self, limit: usize) -> Option<Cut> {
         if limit == 0 {
             return None;
         }
-        let Item::Batch { batch, mut decoded } = self.items.pop_front()? else {
+        let Some(Item::Batch { batch, decoding }) = self.items.front_mut() else {
             return None;
         };
-        let before = self.position;
-        let whole = position_after(&batch);
-        let (count, until) = portion(&batch, &mut decoded, before.offset, limit);
+        let whole = position_after(batch);
+        let (count, until) = portion(batch, decoding, self.position.offset, limit);
+        let ends = until >= whole.offset;
+        if !ends && decoding.is_none() {
+            // Whoever walks the first part unpacks the batch for those who walk the others.
+            *decoding = Some(SharedDecoding::default());
+        }
         let cut = Cut {
             batch: batch.clone(),
-            decoded: decoded.clone(),
-            before,
-            after: if until >= whole.offset {
-                whole
-            } else {
-                Position {
-                    offset: until,
-                    ..whole
-                }
+            decoding: decoding.clone(),
+            count,
+            before: self.position,
+            after: Position {
+                offset: if ends { whole.offset } else { until },
+                ..whole
             },
         };
         self.position = cut.after;
-        if until >= whole.offset {
-            self.bytes -= batch.bytes().len();
+        if ends {
+            self.bytes -= cut.batch.bytes().len();
+            self.items.pop_front();
             self.pass_nothing();
-        } else {
-            self.items.push_front(Item::Batch { batch, decoded });
         }
-        Some((cut, count))
+        Some(cut)
     }
 
     /// Goes past what holds nothing to hand out.
@@ -164,24 +173,23 @@ impl PartitionQueue {
 #[derive(Debug)]
 pub(crate) struct Cut {
     batch: RecordBatch,
-    decoded: Option<DecodedBatch>,
+    decoding: Option<SharedDecoding>,
+    /// How many records are in it, or may be.
+    pub(crate) count: usize,
     before: Position,
     after: Position,
 }
 
 impl Cut {
-    pub(crate) fn into_taken(
-        self,
-        topic_partition: windlass_model::TopicPartition,
-    ) -> TakenRecords {
+    pub(crate) fn into_taken(self, topic_partition: TopicPartition) -> TakenRecords {
         TakenRecords {
             topic_partition,
             batch: self.batch,
-            decoded: self.decoded,
             from_offset: self.before.offset,
             until_offset: self.after.offset,
             position_before: self.before.into(),
             position_after: self.after.into(),
+            decoding: self.decoding,
         }
     }
 }
@@ -193,48 +201,174 @@ fn position_after(batch: &RecordBatch) -> Position {
     }
 }
 
-/// What a batch may grow to when it has to be looked into.
-const LARGEST_BATCH: usize = 256 * 1024 * 1024;
-
-/// How many records from `from` on are at most `limit`, and the offset behind them.
+/// How many records from `from` on are at most `limit`, and the offset behind them. A batch that
+/// cannot be read is left whole to the one who walks it, and who will find out.
 fn portion(
     batch: &RecordBatch,
-    decoded: &mut Option<DecodedBatch>,
+    decoding: &mut Option<SharedDecoding>,
     from: i64,
     limit: usize,
 ) -> (usize, i64) {
-    let end = batch.next_offset();
     let header = batch.header();
-    let all = usize::try_from(header.record_count).unwrap_or(usize::MAX);
+    let end = batch.next_offset();
+    let begin = from.max(header.base_offset);
     if header.is_dense() {
-        let left = usize::try_from(end - from.max(batch.base_offset())).unwrap_or(usize::MAX);
-        if left <= limit {
-            return (left, end);
-        }
-        let limit_offset = i64::try_from(limit).unwrap_or(i64::MAX);
-        return (
-            limit,
-            from.max(batch.base_offset()).saturating_add(limit_offset),
-        );
+        let left = usize::try_from(end - begin).unwrap_or(usize::MAX);
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        return if left <= limit {
+            (left, end)
+        } else {
+            (limit, begin.saturating_add(most))
+        };
     }
-    if all <= limit {
+    // Compaction has left gaps: unless all of it goes, only a look inside says where to cut.
+    let all = usize::try_from(header.record_count).unwrap_or(usize::MAX);
+    if all <= limit && begin == header.base_offset {
         return (all, end);
     }
-    // A compacted batch has gaps: only a look inside says where to cut.
-    if decoded.is_none() {
-        *decoded = batch.decompressed(LARGEST_BATCH).ok();
-    }
-    let Some(open) = decoded else {
-        // The one who walks it will find out, and say so.
-        return (all, end);
+    let decoding = decoding.get_or_insert_default();
+    let Ok(decoded) = decoding.get_or_init(|| batch.decompressed(LARGEST_BATCH)) else {
+        return (all.min(limit), end);
     };
     let mut count = 0;
-    for record in open.records_from(from) {
+    for record in decoded.records_from(begin) {
         match record {
             Ok(record) if count == limit => return (count, record.offset),
             Ok(_) => count += 1,
-            Err(_) => break,
+            Err(_) => return (count.max(1), end),
         }
     }
     (count, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_protocol::records::RecordBatchBuilder;
+
+    use super::*;
+
+    const EPOCH_5: Option<LeaderEpoch> = LeaderEpoch::from_wire(5);
+
+    fn at(offset: i64) -> Position {
+        Position {
+            offset,
+            leader_epoch: EPOCH_5,
+        }
+    }
+
+    /// A batch with records at these offsets, that ends before `end`.
+    fn batch(offsets: &[i64], end: i64, epoch: i32) -> RecordBatch {
+        let base = offsets.first().copied().unwrap_or(end - 1);
+        let delta = |offset: i64| i32::try_from(offset - base).unwrap();
+        let mut builder = RecordBatchBuilder::new()
+            .base_offset(base)
+            .partition_leader_epoch(epoch)
+            .last_offset_delta(delta(end - 1));
+        for offset in offsets {
+            builder
+                .append_at(delta(*offset), 0, None, Some(b"value"), &[])
+                .unwrap();
+        }
+        builder.build().unwrap()
+    }
+
+    /// Takes so many records at a time, and tells the offsets of each.
+    fn drain(queue: &mut PartitionQueue, limit: usize) -> Vec<Vec<i64>> {
+        let mut all = Vec::new();
+        while let Some(cut) = queue.take(limit) {
+            let count = cut.count;
+            let taken = cut.into_taken(TopicPartition::new("t", 0));
+            let offsets: Vec<i64> = taken
+                .decode(LARGEST_BATCH)
+                .unwrap()
+                .records_from(taken.from_offset)
+                .map(|record| record.unwrap().offset)
+                .take_while(|offset| *offset < taken.until_offset)
+                .collect();
+            assert_eq!(offsets.len(), count);
+            all.push(offsets);
+        }
+        assert_eq!(queue.bytes(), 0);
+        all
+    }
+
+    #[test]
+    fn dense_batches_are_cut_by_arithmetic() {
+        let mut queue = PartitionQueue::new(at(2));
+        queue.push(batch(&[0, 1, 2, 3, 4], 5, 5));
+        assert_eq!(drain(&mut queue, 2), [vec![2, 3], vec![4]]);
+        assert_eq!(queue.position(), at(5));
+    }
+
+    #[test]
+    fn batches_with_gaps_are_cut_by_looking() {
+        let mut queue = PartitionQueue::new(at(10));
+        queue.push(batch(&[10, 15, 17, 30], 40, 5));
+        assert_eq!(drain(&mut queue, 3), [vec![10, 15, 17], vec![30]]);
+        assert_eq!(queue.position(), at(40));
+    }
+
+    #[test]
+    fn only_records_from_the_position_on_are_counted() {
+        let mut queue = PartitionQueue::new(at(16));
+        queue.push(batch(&[10, 15, 17, 30], 40, 5));
+        assert_eq!(drain(&mut queue, 3), [vec![17, 30]]);
+        let mut queue = PartitionQueue::new(at(31));
+        queue.push(batch(&[10, 15, 17, 30], 40, 5));
+        assert_eq!(drain(&mut queue, 3), [Vec::<i64>::new()]);
+        assert_eq!(queue.position(), at(40));
+    }
+
+    #[test]
+    fn a_batch_that_cannot_be_walked_is_handed_over_whole() {
+        let sound = batch(&[10, 15, 17, 30], 40, 5);
+        let mut bytes = sound.bytes().to_vec();
+        // The length of the first record.
+        bytes[61] = 0xff;
+        let broken = RecordBatch::parse(bytes.into()).unwrap();
+        let mut queue = PartitionQueue::new(at(10));
+        queue.push(broken);
+        let cut = queue.take(2).unwrap();
+        assert!(cut.count > 0);
+        assert_eq!(cut.after.offset, 40);
+    }
+
+    #[test]
+    fn what_holds_nothing_is_passed() {
+        let mut queue = PartitionQueue::new(at(0));
+        queue.push_skipped(&batch(&[0], 1, 5));
+        assert_eq!(queue.position(), at(1));
+        queue.push(batch(&[1, 2], 3, 5));
+        queue.push_skipped(&batch(&[3], 4, 5));
+        queue.push(batch(&[], 6, 5));
+        assert_eq!((queue.position(), queue.next_fetch()), (at(1), at(6)));
+        assert_eq!(drain(&mut queue, 9), [vec![1, 2]]);
+        assert_eq!(queue.position(), at(6));
+    }
+
+    #[test]
+    fn what_goes_backwards_is_left_out() {
+        let mut queue = PartitionQueue::new(at(0));
+        queue.push(batch(&[0, 1], 2, 5));
+        queue.push(batch(&[0, 1], 2, 5));
+        queue.push_skipped(&batch(&[1], 2, 5));
+        queue.push(batch(&[1, 2], 3, 5));
+        assert_eq!(drain(&mut queue, 9), [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn truncation_takes_what_the_leader_cannot_have() {
+        let mut queue = PartitionQueue::new(at(0));
+        queue.push(batch(&[0, 1], 2, 5));
+        queue.push(batch(&[2, 3], 4, 5));
+        queue.push(batch(&[4, 5], 6, 7));
+        assert!(!queue.truncate(6, LeaderEpoch::from_wire(7)));
+        // The last batch is of an epoch that the leader never had.
+        assert!(queue.truncate(6, LeaderEpoch::from_wire(6)));
+        assert_eq!(queue.next_fetch(), at(4));
+        // The one before reaches beyond the end.
+        assert!(queue.truncate(3, EPOCH_5));
+        assert_eq!(queue.next_fetch(), at(2));
+        assert_eq!(drain(&mut queue, 9), [vec![0, 1]]);
+    }
 }

@@ -30,7 +30,7 @@ impl FetchMachine {
         for (topic_partition, state) in &self.partitions {
             let Stage::Resetting {
                 to, asked: false, ..
-            } = &state.stage
+            } = state.stage()
             else {
                 continue;
             };
@@ -58,7 +58,7 @@ impl FetchMachine {
             for (topic_partition, _) in &questions {
                 if let Some(state) = self.partitions.get_mut(topic_partition) {
                     asked.insert(topic_partition.clone(), state.epoch);
-                    if let Stage::Resetting { asked, .. } = &mut state.stage {
+                    if let Stage::Resetting { asked, .. } = state.stage_mut() {
                         *asked = true;
                     }
                 }
@@ -84,7 +84,7 @@ impl FetchMachine {
         for (topic_partition, partition) in questions {
             match topics.last_mut() {
                 Some(topic) if topic.name == topic_partition.topic.as_str() => {
-                    topic.partitions.push(partition)
+                    topic.partitions.push(partition);
                 }
                 _ => topics.push(ListOffsetsTopic {
                     name: topic_partition.topic.as_str().to_owned(),
@@ -98,7 +98,6 @@ impl FetchMachine {
             isolation_level: self.config.isolation_level.to_wire(),
             topics,
             timeout_ms: i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX),
-            ..ListOffsetsRequest::default()
         }
     }
 
@@ -108,7 +107,7 @@ impl FetchMachine {
         response: ListOffsetsResponse,
         now: Instant,
     ) {
-        self.resting.remove(&reset.node);
+        self.source(reset.node).settle_down();
         for topic in response.topics {
             for answer in topic.partitions {
                 let topic_partition =
@@ -143,7 +142,7 @@ impl FetchMachine {
             from,
             asked,
             ..
-        } = &mut state.stage
+        } = state.stage_mut()
         else {
             return;
         };
@@ -194,7 +193,7 @@ impl FetchMachine {
         failure: &RequestFailure,
         now: Instant,
     ) {
-        self.rest(reset.node, failure, now);
+        self.broker_failed(reset.node, &reset.asked, failure, now);
         self.ask_resets_again(reset, now);
     }
 
@@ -207,7 +206,7 @@ impl FetchMachine {
             else {
                 continue;
             };
-            if let Stage::Resetting { asked, .. } = &mut state.stage {
+            if let Stage::Resetting { asked, .. } = state.stage_mut() {
                 *asked = false;
                 state.back_off(&mut self.random, now);
             }

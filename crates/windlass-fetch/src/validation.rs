@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use windlass_machine::{FailureKind, RequestFailure};
 use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
+use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::offset_for_leader_epoch::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
     OffsetForLeaderPartition, OffsetForLeaderTopic,
@@ -27,7 +28,7 @@ impl FetchMachine {
         let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
         for (topic_partition, state) in &self.partitions {
             let waiting =
-                matches!(state.stage, Stage::Validating { asked: false }) && !state.waits(now);
+                matches!(state.stage(), Stage::Validating { asked: false }) && !state.waits(now);
             if let Some(leader) = state
                 .leader
                 .filter(|leader| waiting && !self.rests(*leader, now))
@@ -45,7 +46,9 @@ impl FetchMachine {
                 let Some(state) = self.partitions.get_mut(&topic_partition) else {
                     continue;
                 };
-                state.stage = Stage::Validating { asked: true };
+                if let Stage::Validating { asked } = state.stage_mut() {
+                    *asked = true;
+                }
                 let question = OffsetForLeaderPartition {
                     partition: topic_partition.partition,
                     current_leader_epoch: LeaderEpoch::to_wire(state.leader_epoch),
@@ -53,7 +56,7 @@ impl FetchMachine {
                 };
                 match topics.last_mut() {
                     Some(topic) if topic.topic == topic_partition.topic.as_str() => {
-                        topic.partitions.push(question)
+                        topic.partitions.push(question);
                     }
                     _ => topics.push(OffsetForLeaderTopic {
                         topic: topic_partition.topic.as_str().to_owned(),
@@ -83,7 +86,7 @@ impl FetchMachine {
         response: OffsetForLeaderEpochResponse,
         now: Instant,
     ) {
-        self.resting.remove(&validation.node);
+        self.source(validation.node).settle_down();
         for topic in response.topics {
             for answer in topic.partitions {
                 let topic_partition = TopicPartition::new(topic.topic.as_str(), answer.partition);
@@ -111,84 +114,97 @@ impl FetchMachine {
             return;
         };
         if answer.error_code.is_error() {
-            state.stage = Stage::Validating { asked: false };
-            state.back_off(&mut self.random, now);
-            let code = answer.error_code;
-            if code.is_retriable() {
-                self.need_metadata(format!(
-                    "OffsetForLeaderEpoch of {topic_partition} was answered with {}",
-                    code.name()
-                ));
-            } else {
-                self.tell(
-                    topic_partition,
-                    FetchError::Refused {
-                        api: "OffsetForLeaderEpoch",
-                        code,
-                    },
-                );
-            }
+            self.on_validation_error(topic_partition, answer.error_code, now);
             return;
         }
         state.settle_down();
-        state.stage = Stage::Fetching;
         if answer.end_offset < 0 || answer.leader_epoch < 0 {
             // The leader knows nothing of the epoch that was read.
-            let offset = state.queue.position().offset;
+            let error = FetchError::LogTruncated {
+                offset: state.queue.position().offset,
+                divergent_offset: None,
+            };
             let reason = "the new leader does not know what was read".to_owned();
-            self.lose_position(
-                topic_partition,
-                reason,
-                FetchError::LogTruncated {
-                    offset,
-                    divergent_offset: None,
-                },
-            );
-        } else if answer.end_offset < state.queue.next_fetch().offset {
-            self.on_truncation(topic_partition, answer);
+            self.lose_position(topic_partition, reason, error, now);
+        } else {
+            self.truncate(topic_partition, answer);
         }
     }
 
-    /// The log ends before what was fetched.
-    fn on_truncation(&mut self, topic_partition: &TopicPartition, answer: &EpochEndOffset) {
+    fn on_validation_error(
+        &mut self,
+        topic_partition: &TopicPartition,
+        code: ErrorCode,
+        now: Instant,
+    ) {
+        let Some(state) = self.partitions.get_mut(topic_partition) else {
+            return;
+        };
+        match code {
+            // Brokers before Kafka 2.3 answer only other brokers.
+            ErrorCode::CLUSTER_AUTHORIZATION_FAILED
+            | ErrorCode::UNSUPPORTED_VERSION
+            | ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT => state.enter(Stage::Fetching),
+            code => {
+                state.enter(Stage::Validating { asked: false });
+                state.back_off(&mut self.random, now);
+                if code.is_retriable() {
+                    self.need_metadata(format!(
+                        "OffsetForLeaderEpoch of {topic_partition} was answered with {}",
+                        code.name()
+                    ));
+                } else {
+                    let api = "OffsetForLeaderEpoch";
+                    self.tell(topic_partition, FetchError::Refused { api, code });
+                }
+            }
+        }
+    }
+
+    /// The leader has told where, in its log, the epoch ends that was fetched last, or the one
+    /// before that if it never had that one.
+    fn truncate(&mut self, topic_partition: &TopicPartition, answer: &EpochEndOffset) {
         let fresh = self.next_epoch();
         let Some(state) = self.partitions.get_mut(topic_partition) else {
             return;
         };
+        let (end, leader_epoch) = (
+            answer.end_offset,
+            LeaderEpoch::from_wire(answer.leader_epoch),
+        );
         let before = state.queue.bytes();
-        state.epoch = fresh;
-        state.queue.truncate(answer.end_offset);
+        let was_cut = state.queue.truncate(end, leader_epoch);
         self.budget.released(before - state.queue.bytes());
         if state.queue.is_empty() {
             self.loaded.remove(topic_partition);
         }
         let offset = state.queue.position().offset;
-        if answer.end_offset >= offset {
+        if offset <= end {
+            if was_cut && state.queue.next_fetch().leader_epoch.is_some() {
+                // What is left is of an earlier epoch, of which the leader has to be asked in turn.
+                state.enter(Stage::Validating { asked: false });
+            } else {
+                state.enter(Stage::Fetching);
+            }
             return;
         }
         if self.config.offset_reset == OffsetReset::None {
-            let divergent_offset = Some(answer.end_offset);
-            self.fail(
-                topic_partition,
-                FetchError::LogTruncated {
-                    offset,
-                    divergent_offset,
-                },
-            );
+            let error = FetchError::LogTruncated {
+                offset,
+                divergent_offset: Some(end),
+            };
+            self.fail(topic_partition, error);
             return;
         }
-        let leader_epoch = LeaderEpoch::from_wire(answer.leader_epoch);
-        state.stand_at(
-            Position {
-                offset: answer.end_offset,
-                leader_epoch,
-            },
-            fresh,
-        );
+        let position = Position {
+            offset: end,
+            leader_epoch,
+        };
+        state.stand_at(position, fresh);
         self.events.push_back(FetchEvent::PositionReset {
             topic_partition: topic_partition.clone(),
             from: Some(offset),
-            to: answer.end_offset,
+            to: end,
             reason: "the log was truncated: what was read behind it is gone".to_owned(),
         });
     }
@@ -207,12 +223,12 @@ impl FetchMachine {
                     .get_mut(topic_partition)
                     .filter(|state| state.epoch == *epoch)
                 {
-                    state.stage = Stage::Fetching;
+                    state.enter(Stage::Fetching);
                 }
             }
             return;
         }
-        self.rest(validation.node, failure, now);
+        self.broker_failed(validation.node, &validation.asked, failure, now);
         self.validate_again(validation, now);
     }
 
@@ -223,7 +239,7 @@ impl FetchMachine {
                 .get_mut(topic_partition)
                 .filter(|state| state.epoch == *epoch)
             {
-                state.stage = Stage::Validating { asked: false };
+                state.enter(Stage::Validating { asked: false });
                 state.back_off(&mut self.random, now);
             }
         }

@@ -1,0 +1,100 @@
+//! Who leads the assigned partitions.
+
+use std::sync::Arc;
+
+use windlass_machine::RequestId;
+use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
+use windlass_protocol::fetch_response::LeaderIdAndEpoch;
+
+use crate::partition::Stage;
+use crate::{FetchMachine, Standing};
+
+impl FetchMachine {
+    /// Notes who leads, in every assigned partition. What was fetched stays.
+    pub(crate) fn note_leaders(&mut self) {
+        let assigned: Vec<_> = self.partitions.keys().cloned().collect();
+        let cluster = Arc::clone(&self.cluster);
+        let mut leaderless = None;
+        for topic_partition in assigned {
+            let topic = cluster.topics.get(&topic_partition.topic);
+            let id = topic.map(|topic| topic.id).unwrap_or_default();
+            let known = cluster.partition(&topic_partition);
+            let leader = known.and_then(|partition| partition.leader);
+            let leader_epoch = known.and_then(|partition| partition.leader_epoch);
+            let fresh = self.next_epoch();
+            let Some(state) = self.partitions.get_mut(&topic_partition) else {
+                continue;
+            };
+            let made_anew = !id.is_zero() && !state.topic_id.is_zero() && id != state.topic_id;
+            let is_older = matches!(
+                (leader_epoch, state.leader_epoch),
+                (Some(told), Some(known)) if told < known
+            );
+            if is_older && !made_anew {
+                // A picture from before what a leader said itself does not count.
+                continue;
+            }
+            if !id.is_zero() {
+                state.topic_id = id;
+            }
+            if made_anew {
+                // What is still on its way is of the topic that was deleted.
+                state.epoch = fresh;
+            }
+            if leader.is_none() {
+                leaderless = Some(topic_partition.clone());
+            }
+            self.change_leader(&topic_partition, leader, leader_epoch);
+        }
+        if let Some(topic_partition) = leaderless
+            && !cluster.brokers.is_empty()
+        {
+            self.need_metadata(format!("{topic_partition} has no leader"));
+        }
+    }
+
+    /// A broker that does not lead said who does (KIP-951).
+    pub(crate) fn on_leader_hint(&mut self, id: RequestId, hint: &LeaderIdAndEpoch) {
+        let Some(topic_partition) = self.arriving(id) else {
+            return;
+        };
+        let Some(state) = self.partitions.get(&topic_partition) else {
+            return;
+        };
+        let leader_epoch = LeaderEpoch::from_wire(hint.leader_epoch);
+        if hint.leader_id >= 0 && leader_epoch > state.leader_epoch {
+            let leader = Some(NodeId(hint.leader_id));
+            self.change_leader(&topic_partition, leader, leader_epoch);
+        }
+    }
+
+    fn change_leader(
+        &mut self,
+        topic_partition: &TopicPartition,
+        leader: Option<NodeId>,
+        leader_epoch: Option<LeaderEpoch>,
+    ) {
+        let fresh = self.next_epoch();
+        let Some(state) = self.partitions.get_mut(topic_partition) else {
+            return;
+        };
+        if state.leader == leader && state.leader_epoch == leader_epoch {
+            return;
+        }
+        state.leader = leader;
+        state.leader_epoch = leader_epoch;
+        state.read_replica = None;
+        // What the former leader still sends may not be in the log of the new one, and what was the
+        // matter with the former one may not be with the new one.
+        state.epoch = fresh;
+        state.failure_ahead = None;
+        state.retry_at = None;
+        if state.standing() == Standing::Fetching {
+            state.validate();
+        }
+        match state.stage_mut() {
+            Stage::Resetting { asked, .. } | Stage::Validating { asked } => *asked = false,
+            Stage::Awaiting | Stage::Fetching | Stage::Failed | Stage::Nowhere => {}
+        }
+    }
+}
