@@ -125,12 +125,12 @@ impl Driver {
                 self.core.on_response(id, response, now());
             }
             Ok(Finished::Answer(id, Ok(BrokerResponse::FetchDone))) => {
-                self.core.on_fetch_done(id, now())
+                self.core.on_fetch_done(id, now());
             }
             Ok(Finished::Answer(id, Err(failure))) => self.core.on_failure(id, failure, now()),
             Ok(Finished::Callback(id, result)) => self.core.on_callback_done(id, result, now()),
             Ok(Finished::Computed(token, result)) => {
-                self.core.on_assignment_computed(token, result, now())
+                self.core.on_assignment_computed(token, result, now());
             }
             Err(error) => tracing::error!(%error, "a task of the consumer's ended by itself"),
         }
@@ -152,10 +152,10 @@ impl Driver {
                         partitions,
                     } => self.call_listener(id, kind, partitions),
                     Effect::ComputeAssignment { token, job } => {
-                        computed.extend(self.compute(token, job))
+                        computed.extend(self.compute(token, job));
                     }
                     Effect::BrokerFound { node, endpoint } => {
-                        self.broker.on_broker(node, &endpoint)
+                        self.broker.on_broker(node, &endpoint);
                     }
                     Effect::ClusterChanged(cluster) => self.broker.on_cluster(&cluster),
                 }

@@ -243,19 +243,19 @@ impl Config {
     fn set_number(&mut self, name: &str, value: &str) -> Result<bool, ConfigError> {
         match name {
             "max.poll.records" => {
-                self.max_poll_records = number(name, value, "write a number of records")?
+                self.max_poll_records = number(name, value, "write a number of records")?;
             }
             "fetch.min.bytes" => {
-                self.fetch_min_bytes = number(name, value, "write a number of bytes")?
+                self.fetch_min_bytes = number(name, value, "write a number of bytes")?;
             }
             "fetch.max.bytes" => {
-                self.fetch_max_bytes = number(name, value, "write a number of bytes")?
+                self.fetch_max_bytes = number(name, value, "write a number of bytes")?;
             }
             "max.partition.fetch.bytes" => {
                 self.max_partition_fetch_bytes = number(name, value, "write a number of bytes")?;
             }
             "windlass.buffer.bytes" => {
-                self.buffer_bytes = number(name, value, "write a number of bytes")?
+                self.buffer_bytes = number(name, value, "write a number of bytes")?;
             }
             _ => return Ok(false),
         }

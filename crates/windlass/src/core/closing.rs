@@ -54,7 +54,7 @@ impl ConsumerCore {
             self.finish_closing();
         } else {
             self.with_group(|group| {
-                group.leave(LeaveMode::Default, deadline, "the consumer was closed", now)
+                group.leave(LeaveMode::Default, deadline, "the consumer was closed", now);
             });
         }
     }

@@ -1,8 +1,9 @@
 //! What the group machine says, and what follows from it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use windlass_group::{CommitError, GroupError, GroupEvent, OffsetFetchError};
+use windlass_group::{CallbackToken, CommitError, GroupError, GroupEvent, OffsetFetchError};
 use windlass_model::TopicPartition;
 
 use super::metadata::Interest;
@@ -51,10 +52,7 @@ impl ConsumerCore {
                 reason,
             } => {
                 tracing::info!(?added, ?owned, %generation, reason, "partitions are assigned");
-                if self.config.auto_commits() {
-                    self.auto_commit.restart(now);
-                }
-                self.begin_assignment(Some(token), added, now);
+                self.begin_group_assignment(token, added, now);
             }
             GroupEvent::ComputeAssignment { token, job, reason } => {
                 tracing::debug!(reason, "an assignment is computed");
@@ -70,7 +68,7 @@ impl ConsumerCore {
             }
             GroupEvent::CommitDone { id, results, .. } => self.commit_done(id, &results, now),
             GroupEvent::OffsetsFetched { id, results, .. } => {
-                self.offsets_fetched(id, results, now)
+                self.offsets_fetched(id, results, now);
             }
             GroupEvent::Left { reason } => {
                 tracing::info!(reason, "left the group");
@@ -82,6 +80,21 @@ impl ConsumerCore {
             }
             other => tracing::debug!(reason = other.reason(), "the group has news"),
         }
+    }
+}
+
+impl ConsumerCore {
+    /// The rebalance is over: the auto-commit's interval begins anew.
+    fn begin_group_assignment(
+        &mut self,
+        token: CallbackToken,
+        added: BTreeSet<TopicPartition>,
+        now: Instant,
+    ) {
+        if self.config.auto_commits() {
+            self.auto_commit.restart(now);
+        }
+        self.begin_assignment(Some(token), added, now);
     }
 }
 

@@ -93,10 +93,6 @@ impl Metadata {
         }
     }
 
-    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
-        &self.cluster
-    }
-
     /// Replaces what `who` is interested in. New topics are asked for at once.
     pub(crate) fn set_interest(
         &mut self,
@@ -302,6 +298,13 @@ impl Metadata {
             }
             code => {
                 tracing::debug!(topic = %name, error = code.name(), "the topic has no metadata yet");
+                // A topic that is only out of reach for a moment is still there: the group must not
+                // take it for deleted.
+                if code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                    && let Some(known) = self.cluster.topics.get(&name)
+                {
+                    cluster.topics.insert(name, known.clone());
+                }
                 return true;
             }
         }

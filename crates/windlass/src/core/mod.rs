@@ -290,7 +290,7 @@ impl ConsumerCore {
             Intent::Unsubscribe => self.unsubscribe(operation, now),
             Intent::Assign(partitions) => self.assign(operation, partitions, now),
             Intent::Commit { what, retry_until } => {
-                self.commit(operation, what, retry_until, &progress.partial, now)
+                self.commit(operation, what, retry_until, &progress.partial, now);
             }
             Intent::Assignment => self.reply(
                 operation,

@@ -209,7 +209,7 @@ impl ConsumerCore {
             match results.get(partition) {
                 Some(Ok(())) => self.ledger.note_committed(partition, offset.offset),
                 Some(Err(error)) => {
-                    outcome = outcome.and(Err(commit_error(error.clone(), partition)));
+                    outcome = outcome.and_then(|()| Err(commit_error(error.clone(), partition)));
                 }
                 None => {}
             }
@@ -282,7 +282,7 @@ impl ConsumerCore {
                 }
             }
             Some(OffsetFetchPurpose::Start(partitions)) => {
-                self.start_from(partitions, results, now)
+                self.start_from(partitions, results, now);
             }
         }
     }
@@ -408,7 +408,7 @@ impl ConsumerCore {
         self.attention += 1;
         self.with_fetch(|fetch| match to {
             SeekTo::Offset(offset) => {
-                fetch.seek(partition, offset.offset, offset.leader_epoch, now)
+                fetch.seek(partition, offset.offset, offset.leader_epoch, now);
             }
             SeekTo::Reset(reset) => fetch.seek_to(partition, reset.into(), now),
         });

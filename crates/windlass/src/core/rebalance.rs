@@ -277,7 +277,7 @@ impl ConsumerCore {
         match handover.kind {
             CallbackKind::Revoked => self.let_go(&handover.partitions, now),
             CallbackKind::Assigned => {
-                self.with_fetch(|fetch| fetch.release(&handover.partitions, now))
+                self.with_fetch(|fetch| fetch.release(&handover.partitions, now));
             }
             CallbackKind::Lost => {}
         }

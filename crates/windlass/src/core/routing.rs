@@ -47,10 +47,10 @@ impl ConsumerCore {
                 tracing::warn!(response = ?other.api_key(), "not an answer to a metadata request");
             }
             (Owner::Group, response) => {
-                self.with_group(|group| group.on_response(inner, response, now))
+                self.with_group(|group| group.on_response(inner, response, now));
             }
             (Owner::Fetch, response) => {
-                self.with_fetch(|fetch| fetch.on_response(inner, response, now))
+                self.with_fetch(|fetch| fetch.on_response(inner, response, now));
             }
         }
     }
