@@ -184,7 +184,7 @@ impl World {
         match member.activity.clone() {
             Activity::Polling(waiting) if waiting == operation => match outcome {
                 Ok(Reply::Records { records, .. }) if !records.is_empty() => {
-                    self.on_records(who, operation, &records, now)
+                    self.on_records(who, operation, &records, now);
                 }
                 // Nothing came in time, or something went wrong that polling again will mend.
                 Ok(_) => self.pause_before_poll(who, 0, now),
@@ -197,7 +197,7 @@ impl World {
                 self.pause_before_poll(who, 0, now);
             }
             Activity::Closing(waiting, since) if waiting == operation => {
-                self.closed(who, since, now)
+                self.closed(who, since, now);
             }
             _ => {}
         }
@@ -277,7 +277,6 @@ impl World {
                 partition_data: vec![PartitionProduceData {
                     index: partition,
                     records: Some(batch.bytes().clone()),
-                    ..PartitionProduceData::default()
                 }],
                 ..TopicProduceData::default()
             }],

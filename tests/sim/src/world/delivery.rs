@@ -179,7 +179,7 @@ impl World {
         while let Some(outbound) = self.cluster.poll_outbound() {
             match outbound {
                 Outbound::Close { connection } => {
-                    self.agenda.add(now, Arrival::Broken { connection })
+                    self.agenda.add(now, Arrival::Broken { connection });
                 }
                 Outbound::Response {
                     connection,
