@@ -30,11 +30,12 @@ pub(crate) async fn run(arguments: ConsumeArguments) -> Result<(), Failure> {
             .await?;
         assign(&mut consumer, partitions, from, to).await?
     };
-    let format = arguments.format.unwrap_or(if io::stdout().is_terminal() {
+    let default = if io::stdout().is_terminal() {
         Format::Text
     } else {
         Format::Json
-    });
+    };
+    let format = arguments.format.unwrap_or(default);
     let mut printer = Printer {
         format,
         left: arguments.max,
@@ -181,7 +182,7 @@ impl Printer {
                 }
                 self.reached(partition, batch.next_offset());
             }
-            out.flush().map_err(output::closed)?;
+            out.flush().map_err(|error| output::closed(&error))?;
         }
         Ok(())
     }

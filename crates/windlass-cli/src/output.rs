@@ -10,15 +10,15 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes())
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush())
-        .map_err(closed)
+        .map_err(|error| closed(&error))
 }
 
 /// Bytes of output, as they are.
 pub(crate) fn bytes(out: &mut impl Write, bytes: &[u8]) -> Result<(), Failure> {
-    out.write_all(bytes).map_err(closed)
+    out.write_all(bytes).map_err(|error| closed(&error))
 }
 
-pub(crate) fn closed(error: io::Error) -> Failure {
+pub(crate) fn closed(error: &io::Error) -> Failure {
     Failure::new(format!("standard output: {error}"))
 }
 

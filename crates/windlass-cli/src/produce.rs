@@ -152,7 +152,6 @@ impl Sender {
                 partition_data: vec![PartitionProduceData {
                     index: partition,
                     records: Some(records),
-                    ..Default::default()
                 }],
                 ..Default::default()
             }],

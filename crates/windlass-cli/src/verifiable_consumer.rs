@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: VerifiableConsumerArguments) -> Result<(), Fa
         // Java's shutdown hook runs last where no signal came.
         print(&Event::ShutdownRequested)?;
     }
-    result.and(closed.map_err(Failure::from))
+    result.and_then(|()| closed.map_err(Failure::from))
 }
 
 struct Run<'a> {

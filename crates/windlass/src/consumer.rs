@@ -1,5 +1,8 @@
 //! The consumer, as the application holds it.
 
+mod commits;
+mod positions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,16 +10,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use windlass_model::{OffsetAndMetadata, TopicName, TopicPartition};
+use windlass_model::{TopicName, TopicPartition};
 
-use crate::command::{Commands, Outcome, answer_of, offsets_of, partitions_of, position_of};
-use crate::core::{
-    CommitWhat, Intent, OffsetAndTimestamp, OffsetQuery, OperationId, Progress, Reply, SeekTo,
-};
+pub use self::commits::PendingCommit;
+use crate::command::{Commands, Outcome, answer_of, partitions_of};
+use crate::core::{Intent, OperationId, Progress, Reply};
 use crate::delivery::Delivery;
 use crate::{
-    ConsumerBuilder, ConsumerError, Deserializer, OffsetReset, OwnedRecord, RecordStream, Records,
-    TypedConsumer,
+    ConsumerBuilder, ConsumerError, Deserializer, OwnedRecord, RecordStream, Records, TypedConsumer,
 };
 
 /// A member of a consumer group, or a reader of partitions chosen by hand. Mirrors Kafka's
@@ -178,194 +179,6 @@ impl Consumer {
         partitions_of(self.call(Intent::Assignment).await)
     }
 
-    /// Commits everything handed out so far, and waits until the group holds it. With `recv` and
-    /// streams that is up to and including the last record given. Mirrors `commitSync`.
-    ///
-    /// # Errors
-    ///
-    /// Retries what may pass until `default.api.timeout.ms`. [`ConsumerError::CommitRefused`] and
-    /// [`ConsumerError::RebalanceInProgress`] mean that the group moved on: keep polling.
-    ///
-    /// # Cancel safety
-    ///
-    /// The commit is sent by the first poll of the future; dropping it later loses the answer only.
-    pub async fn commit(&mut self) -> Result<(), ConsumerError> {
-        self.commit_what(CommitWhat::HandedOut).await
-    }
-
-    /// As [`Consumer::commit`], for these offsets, each the *next* one to read.
-    ///
-    /// # Errors
-    ///
-    /// As [`Consumer::commit`]; also [`ConsumerError::NotAssigned`].
-    pub async fn commit_offsets<O: Into<OffsetAndMetadata>>(
-        &mut self,
-        offsets: impl IntoIterator<Item = (TopicPartition, O)>,
-    ) -> Result<(), ConsumerError> {
-        let offsets = offsets
-            .into_iter()
-            .map(|(partition, offset)| (partition, offset.into()))
-            .collect();
-        self.commit_what(CommitWhat::Offsets(offsets)).await
-    }
-
-    /// Sends a commit of everything handed out so far without waiting for the answer, which the
-    /// returned value holds for those who want it. It is never retried, so that an older commit
-    /// cannot overtake a newer one. Mirrors `commitAsync`.
-    pub fn commit_async(&mut self) -> PendingCommit {
-        let intent = Intent::Commit {
-            what: CommitWhat::HandedOut,
-            retry_until: None,
-        };
-        let (_, answer) =
-            self.commands
-                .send(intent, self.progress(), self.commands.default_timeout());
-        PendingCommit { answer }
-    }
-
-    /// The offsets the group has committed for these partitions; `None` where it has none.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NoGroup`] without `group.id`; what the coordinator refused.
-    pub async fn committed(
-        &mut self,
-        partitions: impl IntoIterator<Item = TopicPartition>,
-    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndMetadata>>, ConsumerError> {
-        offsets_of(
-            self.call(Intent::Committed(partitions.into_iter().collect()))
-                .await,
-        )
-    }
-
-    /// The offset of the next record that will be handed out of the partition.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NotAssigned`]; [`ConsumerError::TimedOut`] while it is being looked up.
-    pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, ConsumerError> {
-        if let Some(position) = self
-            .delivery
-            .as_ref()
-            .and_then(|delivery| delivery.position(partition))
-        {
-            return Ok(position.offset);
-        }
-        position_of(self.call(Intent::Position(partition.clone())).await)
-    }
-
-    /// Makes `offset` the next one to be handed out of the partition.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NotAssigned`].
-    pub async fn seek(
-        &mut self,
-        partition: &TopicPartition,
-        offset: impl Into<OffsetAndMetadata>,
-    ) -> Result<(), ConsumerError> {
-        self.seek_to(partition, SeekTo::Offset(offset.into())).await
-    }
-
-    /// Goes back to the oldest records of these partitions.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NotAssigned`].
-    pub async fn seek_to_beginning(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<(), ConsumerError> {
-        self.seek_all(partitions, OffsetReset::Earliest).await
-    }
-
-    /// Goes on behind the newest records of these partitions.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NotAssigned`].
-    pub async fn seek_to_end(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<(), ConsumerError> {
-        self.seek_all(partitions, OffsetReset::Latest).await
-    }
-
-    /// Hands out and fetches nothing of these partitions until they are resumed; what has been
-    /// fetched is kept. A partition that goes to another member comes back without its pause.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NotAssigned`].
-    pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
-        self.call(Intent::Pause(partitions.iter().cloned().collect()))
-            .await?;
-        // What has come this far cannot go back into the buffer: it is handed out anew later.
-        for partition in partitions {
-            let position = self
-                .delivery
-                .as_ref()
-                .and_then(|delivery| delivery.position(partition));
-            if let Some(position) = position.cloned() {
-                self.seek_to(partition, SeekTo::Offset(position)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the pause of these partitions.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::NotAssigned`].
-    pub async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
-        self.call(Intent::Resume(partitions.iter().cloned().collect()))
-            .await
-            .map(drop)
-    }
-
-    /// The offsets of the oldest records of these partitions.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::TimedOut`]; what a broker refused.
-    pub async fn beginning_offsets(
-        &mut self,
-        partitions: impl IntoIterator<Item = TopicPartition>,
-    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
-        self.list(partitions, OffsetQuery::Beginning).await
-    }
-
-    /// The offsets behind the newest records of these partitions; under `read_committed`, behind the
-    /// newest that may be read.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::TimedOut`]; what a broker refused.
-    pub async fn end_offsets(
-        &mut self,
-        partitions: impl IntoIterator<Item = TopicPartition>,
-    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
-        self.list(partitions, OffsetQuery::End).await
-    }
-
-    /// For each partition the first record whose timestamp is at least the given one (milliseconds
-    /// since the Unix epoch); `None` where no record is that young.
-    ///
-    /// # Errors
-    ///
-    /// [`ConsumerError::TimedOut`]; what a broker refused.
-    pub async fn offsets_for_times(
-        &mut self,
-        timestamps: impl IntoIterator<Item = (TopicPartition, i64)>,
-    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
-        let queries = timestamps
-            .into_iter()
-            .map(|(partition, timestamp)| (partition, OffsetQuery::AtOrAfter(timestamp)))
-            .collect();
-        self.look_up(queries).await
-    }
-
     /// Commits what is handed out (where auto-commit is on), tells the listener, leaves the group and
     /// stops; all that within `timeout`, whatever the brokers do. A static member does not leave.
     ///
@@ -493,78 +306,6 @@ impl Consumer {
 
     async fn call(&self, intent: Intent) -> Outcome {
         self.commands.call(intent, Progress::default()).await
-    }
-
-    async fn commit_what(&self, what: CommitWhat) -> Result<(), ConsumerError> {
-        let retry_until = Some((Instant::now() + self.commands.default_timeout()).into_std());
-        let intent = Intent::Commit { what, retry_until };
-        self.commands.call(intent, self.progress()).await.map(drop)
-    }
-
-    async fn list(
-        &self,
-        partitions: impl IntoIterator<Item = TopicPartition>,
-        query: OffsetQuery,
-    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
-        let queries = partitions
-            .into_iter()
-            .map(|partition| (partition, query))
-            .collect();
-        let found = self.look_up(queries).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|(partition, offset)| Some((partition, offset?.offset)))
-            .collect())
-    }
-
-    async fn look_up(
-        &self,
-        queries: BTreeMap<TopicPartition, OffsetQuery>,
-    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
-        match self.call(Intent::ListOffsets(queries)).await? {
-            Reply::Listed(offsets) => Ok(offsets),
-            _ => Err(ConsumerError::Closed),
-        }
-    }
-
-    async fn seek_all(
-        &mut self,
-        partitions: &[TopicPartition],
-        reset: OffsetReset,
-    ) -> Result<(), ConsumerError> {
-        for partition in partitions {
-            self.seek_to(partition, SeekTo::Reset(reset)).await?;
-        }
-        Ok(())
-    }
-
-    async fn seek_to(
-        &mut self,
-        partition: &TopicPartition,
-        to: SeekTo,
-    ) -> Result<(), ConsumerError> {
-        self.call(Intent::Seek(partition.clone(), to)).await?;
-        if let Some(delivery) = &mut self.delivery {
-            delivery.drop_partition(partition);
-        }
-        Ok(())
-    }
-}
-
-/// A commit on its way. Dropping it abandons the answer, not the commit.
-#[derive(Debug)]
-pub struct PendingCommit {
-    answer: oneshot::Receiver<Outcome>,
-}
-
-impl PendingCommit {
-    /// Waits until the group holds the offsets.
-    ///
-    /// # Errors
-    ///
-    /// As [`Consumer::commit`], but without any retry.
-    pub async fn wait(self) -> Result<(), ConsumerError> {
-        answer_of(self.answer).await.map(drop)
     }
 }
 

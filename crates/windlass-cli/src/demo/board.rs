@@ -53,7 +53,7 @@ impl Board {
                 for partition in &partitions {
                     self.change(group, *partition, |cell| cell.owner = Some(member.clone()));
                 }
-                self.tell(format!("{group}: {member} was assigned {partitions:?}"))?;
+                self.tell(&format!("{group}: {member} was assigned {partitions:?}"))?;
             }
             News::Revoked {
                 group,
@@ -69,7 +69,7 @@ impl Board {
                     });
                 }
                 if !partitions.is_empty() {
-                    self.tell(format!("{group}: {member} gave up {partitions:?}"))?;
+                    self.tell(&format!("{group}: {member} gave up {partitions:?}"))?;
                 }
             }
             News::Position {
@@ -81,7 +81,7 @@ impl Board {
                 cell.position = cell.position.max(offset);
                 cell.consumed += count;
             }),
-            News::Story(text) => self.tell(format!("* {text}"))?,
+            News::Story(text) => self.tell(&format!("* {text}"))?,
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Board {
         let mut out = std::io::stdout().lock();
         out.write_all(screen.as_bytes())
             .and_then(|()| out.flush())
-            .map_err(output::closed)
+            .map_err(|error| output::closed(&error))
     }
 
     /// The state at the end, in plain lines.
@@ -158,7 +158,7 @@ impl Board {
         }
     }
 
-    fn tell(&mut self, text: String) -> Result<(), Failure> {
+    fn tell(&mut self, text: &str) -> Result<(), Failure> {
         let stamped = format!("{:5.1} s  {text}", self.start.elapsed().as_secs_f32());
         if !self.live {
             output::line(&stamped)?;

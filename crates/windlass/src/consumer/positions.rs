@@ -1,0 +1,189 @@
+//! Where reading stands, where it goes on, and where it could.
+
+use std::collections::BTreeMap;
+
+use windlass_model::{OffsetAndMetadata, TopicPartition};
+
+use super::Consumer;
+use crate::command::position_of;
+use crate::core::{Intent, OffsetAndTimestamp, OffsetQuery, Reply, SeekTo};
+use crate::{ConsumerError, OffsetReset};
+
+impl Consumer {
+    /// The offset of the next record that will be handed out of the partition.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`]; [`ConsumerError::TimedOut`] while it is being looked up.
+    pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, ConsumerError> {
+        if let Some(position) = self
+            .delivery
+            .as_ref()
+            .and_then(|delivery| delivery.position(partition))
+        {
+            return Ok(position.offset);
+        }
+        position_of(self.call(Intent::Position(partition.clone())).await)
+    }
+
+    /// Makes `offset` the next one to be handed out of the partition.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn seek(
+        &mut self,
+        partition: &TopicPartition,
+        offset: impl Into<OffsetAndMetadata>,
+    ) -> Result<(), ConsumerError> {
+        self.seek_to(partition, SeekTo::Offset(offset.into())).await
+    }
+
+    /// Goes back to the oldest records of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn seek_to_beginning(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ConsumerError> {
+        self.seek_all(partitions, OffsetReset::Earliest).await
+    }
+
+    /// Goes on behind the newest records of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn seek_to_end(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ConsumerError> {
+        self.seek_all(partitions, OffsetReset::Latest).await
+    }
+
+    /// Hands out and fetches nothing of these partitions until they are resumed; what has been
+    /// fetched is kept. A partition that goes to another member comes back without its pause.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.call(Intent::Pause(partitions.iter().cloned().collect()))
+            .await?;
+        // What has come this far cannot go back into the buffer: it is handed out anew later.
+        for partition in partitions {
+            let position = self
+                .delivery
+                .as_ref()
+                .and_then(|delivery| delivery.position(partition));
+            if let Some(position) = position.cloned() {
+                self.seek_to(partition, SeekTo::Offset(position)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the pause of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::NotAssigned`].
+    pub async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.call(Intent::Resume(partitions.iter().cloned().collect()))
+            .await
+            .map(drop)
+    }
+
+    /// The offsets of the oldest records of these partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::TimedOut`]; what a broker refused.
+    pub async fn beginning_offsets(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
+        self.list(partitions, OffsetQuery::Beginning).await
+    }
+
+    /// The offsets behind the newest records of these partitions; under `read_committed`, behind the
+    /// newest that may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::TimedOut`]; what a broker refused.
+    pub async fn end_offsets(
+        &mut self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
+        self.list(partitions, OffsetQuery::End).await
+    }
+
+    /// For each partition the first record whose timestamp is at least the given one (milliseconds
+    /// since the Unix epoch); `None` where no record is that young.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError::TimedOut`]; what a broker refused.
+    pub async fn offsets_for_times(
+        &mut self,
+        timestamps: impl IntoIterator<Item = (TopicPartition, i64)>,
+    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
+        let queries = timestamps
+            .into_iter()
+            .map(|(partition, timestamp)| (partition, OffsetQuery::AtOrAfter(timestamp)))
+            .collect();
+        self.look_up(queries).await
+    }
+
+    async fn list(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        query: OffsetQuery,
+    ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
+        let queries = partitions
+            .into_iter()
+            .map(|partition| (partition, query))
+            .collect();
+        let found = self.look_up(queries).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|(partition, offset)| Some((partition, offset?.offset)))
+            .collect())
+    }
+
+    async fn look_up(
+        &self,
+        queries: BTreeMap<TopicPartition, OffsetQuery>,
+    ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
+        match self.call(Intent::ListOffsets(queries)).await? {
+            Reply::Listed(offsets) => Ok(offsets),
+            _ => Err(ConsumerError::Closed),
+        }
+    }
+
+    async fn seek_all(
+        &mut self,
+        partitions: &[TopicPartition],
+        reset: OffsetReset,
+    ) -> Result<(), ConsumerError> {
+        for partition in partitions {
+            self.seek_to(partition, SeekTo::Reset(reset)).await?;
+        }
+        Ok(())
+    }
+
+    async fn seek_to(
+        &mut self,
+        partition: &TopicPartition,
+        to: SeekTo,
+    ) -> Result<(), ConsumerError> {
+        self.call(Intent::Seek(partition.clone(), to)).await?;
+        if let Some(delivery) = &mut self.delivery {
+            delivery.drop_partition(partition);
+        }
+        Ok(())
+    }
+}
