@@ -40,13 +40,15 @@ impl ClusterCore {
                 self.offset_for_leader_epoch(inbound, request).into()
             }
             RequestKind::FindCoordinator(request) => self.find_coordinator(request).into(),
-            RequestKind::InitProducerId(request) => self.init_producer_id(&request).into(),
-            RequestKind::AddPartitionsToTxn(request) => self.add_partitions_to_txn(request).into(),
-            RequestKind::EndTxn(request) => self.end_txn(&request, now).into(),
-            RequestKind::ListGroups(request) => self.list_groups(inbound.node, &request).into(),
-            RequestKind::DescribeGroups(request) => {
-                self.describe_groups(inbound.node, request).into()
+            RequestKind::InitProducerId(request) => {
+                self.init_producer_id(inbound.node, &request, now).into()
             }
+            RequestKind::AddPartitionsToTxn(request) => {
+                self.add_partitions_to_txn(inbound.node, request).into()
+            }
+            RequestKind::EndTxn(request) => self.end_txn(inbound.node, &request, now).into(),
+            RequestKind::ListGroups(request) => self.list_groups(inbound.node, &request).into(),
+            RequestKind::DescribeGroups(request) => self.describe_groups(inbound, request).into(),
             RequestKind::DeleteGroups(request) => self.delete_groups(inbound.node, request).into(),
             RequestKind::OffsetCommit(request) => self.offset_commit(inbound, request, now).into(),
             RequestKind::OffsetFetch(request) => self.offset_fetch(inbound.node, request).into(),
@@ -54,7 +56,7 @@ impl ClusterCore {
                 let silent = request.acks == 0;
                 let response = self.produce(inbound, request);
                 if silent {
-                    self.finish_silently(inbound.connection);
+                    self.finish_silently(inbound.connection, &response);
                     return;
                 }
                 response.into()
@@ -113,7 +115,7 @@ impl ClusterCore {
         if group.is_empty() {
             return Err(ErrorCode::INVALID_GROUP_ID);
         }
-        if self.coordinator(group) == Some(node) {
+        if self.coordinators.of(group) == Some(node) {
             Ok(())
         } else {
             Err(ErrorCode::NOT_COORDINATOR)

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use windlass_machine::{SplitMix64, Wakeup};
 use windlass_model::NodeId;
+use windlass_protocol::messages::produce::ProduceResponse;
 use windlass_protocol::{ApiKey, RequestKind, ResponseKind};
 
 use crate::api::fetch::WaitingFetch;
 use crate::connection::{Connection, ReplyTo};
+use crate::coordinators::Coordinators;
 use crate::fault::Faults;
 use crate::group::Groups;
 use crate::node::Nodes;
@@ -27,8 +29,7 @@ pub struct ClusterCore {
     pub(crate) nodes: Nodes,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
-    /// Coordinators that were moved by hand.
-    pub(crate) coordinators: BTreeMap<String, NodeId>,
+    pub(crate) coordinators: Coordinators,
     pub(crate) transactions: Transactions,
     pub(crate) faults: Faults,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
@@ -43,13 +44,14 @@ impl ClusterCore {
     /// A cluster whose nodes all live. The seed decides ids and nothing else.
     #[must_use]
     pub fn new(config: ClusterConfig, seed: u64, now: Instant) -> Self {
+        let nodes = Nodes::new(config.nodes);
         Self {
             random: SplitMix64::new(seed),
             start: now,
-            nodes: Nodes::new(config.nodes),
             topics: Topics::default(),
             groups: Groups::new(&config, seed ^ 0x6772_6f75_7073),
-            coordinators: BTreeMap::new(),
+            coordinators: Coordinators::new(&nodes),
+            nodes,
             transactions: Transactions::default(),
             faults: Faults::default(),
             connections: BTreeMap::new(),
@@ -177,9 +179,16 @@ impl ClusterCore {
         }
     }
 
-    /// The request needs no answer: the next one on its connection may come.
-    pub(crate) fn finish_silently(&mut self, connection: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&connection) {
+    /// The request wants no answer: the next one on its connection may come. The only way to tell of
+    /// an error is to close the connection.
+    pub(crate) fn finish_silently(&mut self, connection: ConnectionId, unwanted: &ProduceResponse) {
+        let partitions = unwanted
+            .responses
+            .iter()
+            .flat_map(|topic| &topic.partition_responses);
+        if partitions.into_iter().any(|it| !it.error_code.is_none()) {
+            self.close(connection);
+        } else if let Some(connection) = self.connections.get_mut(&connection) {
             connection.busy = false;
         }
     }
@@ -197,19 +206,22 @@ impl ClusterCore {
             .saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
     }
 
-    /// The node that coordinates a group or a transaction.
-    pub(crate) fn coordinator(&self, key: &str) -> Option<NodeId> {
-        let moved = self
-            .coordinators
-            .get(key)
-            .copied()
-            .filter(|node| self.nodes.is_alive(*node));
-        moved.or_else(|| {
-            let hash = key.bytes().fold(0_usize, |hash, byte| {
-                hash.wrapping_mul(31).wrapping_add(usize::from(byte))
-            });
-            self.nodes.pick(hash)
-        })
+    /// Does what may give groups to other coordinators, and lets those learn of it.
+    pub(crate) fn reassign_groups(&mut self, now: Instant, act: impl FnOnce(&mut Self)) {
+        let before: Vec<_> = self
+            .groups
+            .all()
+            .map(|(id, _)| (id.to_owned(), self.coordinators.of(id)))
+            .collect();
+        act(self);
+        for (id, former) in before {
+            let coordinator = self.coordinators.of(&id);
+            if coordinator != former {
+                self.groups
+                    .coordinator_changed(&id, coordinator.is_some(), now);
+            }
+        }
+        self.settle(now);
     }
 
     fn send(&mut self, reply_to: ReplyTo, response: ResponseKind) {

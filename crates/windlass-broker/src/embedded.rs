@@ -22,6 +22,7 @@ use crate::ClusterCore;
 pub struct EmbeddedCluster {
     commands: mpsc::UnboundedSender<Command>,
     addresses: Vec<(i32, String)>,
+    max_request_bytes: usize,
     tasks: JoinSet<()>,
 }
 
@@ -57,7 +58,12 @@ impl EmbeddedCluster {
     pub fn connect(&self, node: i32) -> DuplexStream {
         const PIPE_BYTES: usize = 256 * 1024;
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        stream::spawn(ours, node, "in-process".to_owned(), self.commands.clone());
+        let peer = stream::Peer {
+            node,
+            host: "in-process".to_owned(),
+            max_request_bytes: self.max_request_bytes,
+        };
+        stream::spawn(ours, peer, self.commands.clone());
         theirs
     }
 

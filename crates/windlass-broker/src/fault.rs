@@ -33,39 +33,30 @@ impl Faults {
 }
 
 impl ClusterCore {
-    /// Kills a node: its connections break, others take over what it led.
+    /// Kills a node: its connections break, others take over what it led and coordinated.
     pub fn kill_node(&mut self, node: i32, now: Instant) {
         let node = NodeId(node);
         self.nodes.set_alive(node, false);
-        let broken: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.node == node)
-            .map(|(id, _)| *id)
-            .collect();
-        for connection in broken {
-            self.close(connection);
-        }
+        self.break_connections(node);
         let nodes = self.nodes.clone();
         for (index, partition) in self.topics.all_partitions() {
             if partition.leader == Some(node) {
                 partition.lead(nodes.pick(index));
             }
         }
-        self.groups.coordinators_moved(now);
-        self.settle(now);
+        self.reassign_groups(now, |core| core.coordinators.node_died(node, &nodes));
     }
 
-    /// Starts a node again. It leads what has no leader, and takes back nothing by itself.
+    /// Starts a node again. It takes over what nobody has, and takes back nothing by itself.
     pub fn restart_node(&mut self, node: i32, now: Instant) {
-        self.nodes.set_alive(NodeId(node), true);
+        let node = NodeId(node);
+        self.nodes.set_alive(node, true);
         for (_, partition) in self.topics.all_partitions() {
             if partition.leader.is_none() {
-                partition.lead(Some(NodeId(node)));
+                partition.lead(Some(node));
             }
         }
-        self.groups.coordinators_moved(now);
-        self.settle(now);
+        self.reassign_groups(now, |core| core.coordinators.node_came(node));
     }
 
     /// Makes another node lead a partition.
@@ -78,11 +69,14 @@ impl ClusterCore {
         self.settle(now);
     }
 
-    /// Makes another node coordinate a group.
+    /// Makes another node coordinate a group. The new coordinator knows what the former one wrote
+    /// down: a rebalance that was under way begins anew.
     pub fn move_coordinator(&mut self, group: &str, node: i32, now: Instant) {
-        self.coordinators.insert(group.to_owned(), NodeId(node));
-        self.groups.coordinators_moved(now);
-        self.settle(now);
+        if self.nodes.is_alive(NodeId(node)) {
+            self.reassign_groups(now, |core| {
+                core.coordinators.move_by_hand(group, NodeId(node));
+            });
+        }
     }
 
     /// Answers the next requests of this API with an error.
@@ -103,16 +97,20 @@ impl ClusterCore {
 
     /// Breaks every connection to a node, which goes on living.
     pub fn drop_connections(&mut self, node: i32, now: Instant) {
+        self.break_connections(NodeId(node));
+        self.settle(now);
+    }
+
+    fn break_connections(&mut self, node: NodeId) {
         let broken: Vec<_> = self
             .connections
             .iter()
-            .filter(|(_, connection)| connection.node == NodeId(node))
+            .filter(|(_, connection)| connection.node == node)
             .map(|(id, _)| *id)
             .collect();
         for connection in broken {
             self.close(connection);
         }
-        self.settle(now);
     }
 
     /// Forgets the records of a partition below an offset, as retention does.

@@ -3,6 +3,7 @@
 mod classic_group;
 mod commit;
 mod expiry;
+mod group_record;
 mod join;
 mod leave;
 mod member;
@@ -10,11 +11,12 @@ mod rebalance;
 mod static_member;
 mod sync;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use windlass_machine::SplitMix64;
-use windlass_protocol::ResponseKind;
+use windlass_protocol::messages::join_group::JoinGroupResponse;
+use windlass_protocol::{ErrorCode, ResponseKind};
 
 pub(crate) use self::classic_group::ClassicGroup;
 pub use self::classic_group::GroupState;
@@ -72,16 +74,21 @@ impl Groups {
         std::mem::take(&mut self.replies)
     }
 
-    /// Another node looks after some groups now. It knows the members from the replicated log, and
-    /// gives each a whole session timeout to be heard of.
-    pub(crate) fn coordinators_moved(&mut self, now: Instant) {
-        for group in self.by_id.values_mut() {
-            group.restart_sessions(now);
-        }
-    }
-
     fn reply(&mut self, reply_to: ReplyTo, response: impl Into<ResponseKind>) {
         self.replies.push((reply_to, response.into()));
+    }
+
+    fn refuse_join(&mut self, reply_to: ReplyTo, error_code: ErrorCode, member_id: String) {
+        // Old clients are not told of a protocol that is null.
+        let protocol_name = (reply_to.version < 7).then(String::new);
+        let refused = JoinGroupResponse {
+            error_code,
+            generation_id: -1,
+            protocol_name,
+            member_id,
+            ..JoinGroupResponse::default()
+        };
+        self.reply(reply_to, refused);
     }
 
     /// A member id that nobody has: what the member calls itself, and a random tail.
@@ -95,10 +102,5 @@ impl Groups {
             low >> 48,
             low & 0xffff_ffff_ffff
         )
-    }
-
-    /// The ids of the groups, so that they can be changed one by one.
-    fn ids(&self) -> BTreeSet<String> {
-        self.by_id.keys().cloned().collect()
     }
 }

@@ -88,7 +88,7 @@ impl ClusterCore {
     /// The node that coordinates a group.
     #[must_use]
     pub fn coordinator_of_group(&self, group: &str) -> Option<NodeId> {
-        self.coordinator(group)
+        self.coordinators.of(group)
     }
 
     /// A group, if anybody ever joined or committed.

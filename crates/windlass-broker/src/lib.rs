@@ -23,6 +23,7 @@ mod api;
 mod cluster;
 mod config;
 mod connection;
+mod coordinators;
 #[cfg(feature = "listener")]
 mod embedded;
 mod fault;
@@ -30,6 +31,7 @@ mod group;
 mod inspection;
 mod node;
 mod partition_log;
+mod producer_history;
 mod topic;
 mod transaction;
 

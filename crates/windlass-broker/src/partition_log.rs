@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::producer_history::ProducerHistory;
 use bytes::{Bytes, BytesMut};
 use windlass_protocol::records::{BatchError, ControlRecordType, RecordBatch, RecordBatchBuilder};
 
@@ -13,13 +14,11 @@ pub(crate) struct AbortedSpan {
     pub(crate) last_offset: i64,
 }
 
-/// What is known of an idempotent producer.
-#[derive(Clone, Copy, Debug)]
-struct ProducerState {
-    epoch: i16,
-    next_sequence: i32,
-    last_base_sequence: i32,
-    last_base_offset: i64,
+/// Some batches of a log, and where they end.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadBatches {
+    pub(crate) bytes: Bytes,
+    pub(crate) next_offset: i64,
 }
 
 /// What became of an append.
@@ -43,7 +42,7 @@ pub(crate) struct PartitionLog {
     end: i64,
     /// The first offset of each leader epoch.
     epochs: BTreeMap<i32, i64>,
-    producers: BTreeMap<i64, ProducerState>,
+    producers: BTreeMap<i64, ProducerHistory>,
     /// Open transactions: producer id to first offset.
     open: BTreeMap<i64, i64>,
     aborted: Vec<AbortedSpan>,
@@ -64,22 +63,32 @@ impl PartitionLog {
         self.open.values().copied().min().unwrap_or(self.end)
     }
 
-    /// A new leadership begins here.
+    /// A new leadership begins here. One under which nothing was written leaves no trace.
     pub(crate) fn begin_epoch(&mut self, epoch: i32) {
-        self.epochs.entry(epoch).or_insert(self.end);
+        self.epochs.retain(|_, start| *start < self.end);
+        self.epochs.insert(epoch, self.end);
     }
 
-    /// The largest epoch that is not above `epoch`, and where it ends.
+    /// The largest epoch that is not above `epoch`, and where it ends; nothing for an epoch that has
+    /// not begun. What lies before every known epoch ends where the first of them begins.
     pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
-        let (found, _) = self.epochs.range(..=epoch).next_back()?;
-        let next = self.epochs.range(found + 1..).next();
-        Some((*found, next.map_or(self.end, |(_, start)| *start)))
+        let (latest, _) = self.epochs.last_key_value()?;
+        if epoch < 0 || epoch > *latest {
+            return None;
+        }
+        if epoch == *latest {
+            return Some((epoch, self.end));
+        }
+        let found = self.epochs.range(..=epoch).next_back();
+        let (_, end) = self.epochs.range(epoch + 1..).next()?;
+        Some((found.map_or(epoch, |(found, _)| *found), *end))
     }
 
-    /// The epoch in which the record at `offset` was written.
+    /// The epoch in which the record at `offset` was, or will be, written.
     pub(crate) fn epoch_at(&self, offset: i64) -> i32 {
-        let batch = self.batches.range(..=offset).next_back();
-        batch.map_or(-1, |(_, batch)| batch.header().partition_leader_epoch)
+        let begun = |(_, start): &(&i32, &i64)| **start <= offset;
+        let found = self.epochs.iter().rev().find(begun);
+        found.map_or(-1, |(epoch, _)| *epoch)
     }
 
     /// Appends what a producer sent.
@@ -90,7 +99,8 @@ impl PartitionLog {
     ) -> Result<Appended, BatchError> {
         let header = batch.header();
         if header.producer_id >= 0
-            && let Some(verdict) = self.check_sequence(batch)
+            && let Some(known) = self.producers.get(&header.producer_id)
+            && let Some(verdict) = known.check(header)
         {
             return Ok(verdict);
         }
@@ -98,16 +108,10 @@ impl PartitionLog {
         let batch = batch.rebased(base_offset, leader_epoch)?;
         let header = *batch.header();
         if header.producer_id >= 0 {
-            self.producers.insert(
-                header.producer_id,
-                ProducerState {
-                    epoch: header.producer_epoch,
-                    next_sequence: header.base_sequence.wrapping_add(header.record_count)
-                        & i32::MAX,
-                    last_base_sequence: header.base_sequence,
-                    last_base_offset: base_offset,
-                },
-            );
+            self.producers
+                .entry(header.producer_id)
+                .or_default()
+                .appended(&header, base_offset);
             if header.is_transactional {
                 self.open.entry(header.producer_id).or_insert(base_offset);
             }
@@ -115,23 +119,6 @@ impl PartitionLog {
         self.end = batch.next_offset();
         self.batches.insert(base_offset, batch);
         Ok(Appended::At(base_offset))
-    }
-
-    fn check_sequence(&self, batch: &RecordBatch) -> Option<Appended> {
-        let header = batch.header();
-        let Some(known) = self.producers.get(&header.producer_id) else {
-            return (header.base_sequence != 0).then_some(Appended::OutOfSequence);
-        };
-        if header.producer_epoch < known.epoch {
-            return Some(Appended::FencedProducer);
-        }
-        if header.producer_epoch > known.epoch {
-            return (header.base_sequence != 0).then_some(Appended::OutOfSequence);
-        }
-        if header.base_sequence == known.last_base_sequence {
-            return Some(Appended::Duplicate(known.last_base_offset));
-        }
-        (header.base_sequence != known.next_sequence).then_some(Appended::OutOfSequence)
     }
 
     /// Writes the marker that ends a producer's transaction, if it has one open here.
@@ -143,6 +130,11 @@ impl PartitionLog {
         leader_epoch: i32,
         timestamp: i64,
     ) -> Result<(), BatchError> {
+        // Whoever is of an older epoch than the marker is fenced here from now on.
+        self.producers
+            .entry(producer_id)
+            .or_default()
+            .begin_epoch(producer_epoch);
         let Some(first_offset) = self.open.remove(&producer_id) else {
             return Ok(());
         };
@@ -181,8 +173,9 @@ impl PartitionLog {
         until: i64,
         max_bytes: usize,
         at_least_one: bool,
-    ) -> Bytes {
+    ) -> ReadBatches {
         let mut out = BytesMut::new();
+        let mut next_offset = offset;
         for batch in self.batches_from(offset) {
             if batch.base_offset() >= until {
                 break;
@@ -190,13 +183,20 @@ impl PartitionLog {
             let fits = out.len() + batch.bytes().len() <= max_bytes;
             if !fits {
                 if out.is_empty() && at_least_one {
-                    return batch.bytes().clone();
+                    return ReadBatches {
+                        bytes: batch.bytes().clone(),
+                        next_offset: batch.next_offset(),
+                    };
                 }
                 break;
             }
             out.extend_from_slice(batch.bytes());
+            next_offset = batch.next_offset();
         }
-        out.freeze()
+        ReadBatches {
+            bytes: out.freeze(),
+            next_offset,
+        }
     }
 
     /// How many bytes a fetch from `offset` could return, counted up to `enough`.

@@ -25,7 +25,8 @@ impl ClusterCore {
 
     fn coordinator_of(&self, key: String) -> Coordinator {
         let found = self
-            .coordinator(&key)
+            .coordinators
+            .of(&key)
             .and_then(|node| Some((node, self.nodes.endpoint(node)?)));
         match found {
             Some((node, endpoint)) => Coordinator {

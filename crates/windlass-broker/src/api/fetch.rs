@@ -30,6 +30,15 @@ impl ClusterCore {
         request: FetchRequest,
         now: Instant,
     ) {
+        if request.session_id != 0 {
+            // No session is ever begun here: every fetch names all it wants.
+            let response = FetchResponse {
+                error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+                ..FetchResponse::default()
+            };
+            self.reply(reply_to, response.into(), now);
+            return;
+        }
         let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
         let waiting = WaitingFetch {
             reply_to,
@@ -172,20 +181,21 @@ impl ClusterCore {
     }
 }
 
-/// Whether the node leads the partition, and the client knows as much.
+/// Whether the client knows who leads the partition, and the node does. Every node knows every
+/// epoch, so a client with an old one is told so even by a node that does not lead.
 pub(super) fn check_leader(
     partition: &Partition,
     inbound: &Inbound,
     client_epoch: i32,
 ) -> Result<(), ErrorCode> {
-    if partition.leader != Some(inbound.node) {
-        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-    }
     if client_epoch >= 0 && client_epoch < partition.leader_epoch {
         return Err(ErrorCode::FENCED_LEADER_EPOCH);
     }
     if client_epoch > partition.leader_epoch {
         return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
+    }
+    if partition.leader != Some(inbound.node) {
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
     }
     Ok(())
 }
@@ -211,10 +221,11 @@ fn read(
         .unwrap_or(0)
         .min(left);
     let records = partition.log.read(wish.fetch_offset, until, most, first);
+    let end = records.next_offset;
     let aborted_transactions = (isolation_level == 1).then(|| {
         partition
             .log
-            .aborted_between(wish.fetch_offset, until)
+            .aborted_between(wish.fetch_offset, end)
             .into_iter()
             .map(|span| AbortedTransaction {
                 producer_id: span.producer_id,
@@ -229,7 +240,7 @@ fn read(
         log_start_offset: partition.log.start(),
         aborted_transactions,
         preferred_read_replica: -1,
-        records: Some(records),
+        records: Some(records.bytes),
         ..PartitionData::default()
     }
 }

@@ -12,8 +12,11 @@ use windlass_protocol::messages::list_groups::{
     ListGroupsRequest, ListGroupsResponse, ListedGroup,
 };
 
-use crate::ClusterCore;
 use crate::group::{ClassicGroup, GroupState};
+use crate::{ClusterCore, Inbound};
+
+/// The first version in which a group that does not exist is an error, and not just dead.
+const GROUP_ID_NOT_FOUND_FROM: i16 = 6;
 
 impl ClusterCore {
     pub(super) fn list_groups(
@@ -30,7 +33,7 @@ impl ClusterCore {
         let groups = self
             .groups
             .all()
-            .filter(|(id, _)| self.coordinator(id) == Some(node))
+            .filter(|(id, _)| self.coordinators.of(id) == Some(node))
             .filter(|(_, group)| matches(&request.states_filter, group.state.name()))
             .filter(|_| matches(&request.types_filter, "classic"))
             .map(|(id, group)| ListedGroup {
@@ -48,13 +51,13 @@ impl ClusterCore {
 
     pub(super) fn describe_groups(
         &self,
-        node: NodeId,
+        inbound: &Inbound,
         request: DescribeGroupsRequest,
     ) -> DescribeGroupsResponse {
         let groups = request
             .groups
             .into_iter()
-            .map(|id| self.describe_group(node, id))
+            .map(|id| self.describe_group(inbound.node, id, inbound.version))
             .collect();
         DescribeGroupsResponse {
             groups,
@@ -62,7 +65,7 @@ impl ClusterCore {
         }
     }
 
-    fn describe_group(&self, node: NodeId, group_id: String) -> DescribedGroup {
+    fn describe_group(&self, node: NodeId, group_id: String, version: i16) -> DescribedGroup {
         if let Err(error_code) = self.check_coordinator(node, &group_id) {
             return DescribedGroup {
                 group_id,
@@ -75,7 +78,11 @@ impl ClusterCore {
             None => DescribedGroup {
                 group_id,
                 group_state: "Dead".to_owned(),
-                error_code: ErrorCode::GROUP_ID_NOT_FOUND,
+                error_code: if version >= GROUP_ID_NOT_FOUND_FROM {
+                    ErrorCode::GROUP_ID_NOT_FOUND
+                } else {
+                    ErrorCode::NONE
+                },
                 ..DescribedGroup::default()
             },
         }
@@ -129,11 +136,7 @@ fn describe(group_id: String, group: &ClassicGroup) -> DescribedGroup {
             } else {
                 Default::default()
             },
-            member_assignment: if settled {
-                member.assignment.clone()
-            } else {
-                Default::default()
-            },
+            member_assignment: member.assignment.clone(),
         })
         .collect();
     DescribedGroup {

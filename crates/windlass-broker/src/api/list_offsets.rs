@@ -71,6 +71,7 @@ fn look_up(
         EARLIEST | EARLIEST_LOCAL => Ok(Some((log.start(), -1, log.epoch_at(log.start())))),
         YOUNGEST => Ok(log
             .youngest()
+            .filter(|(offset, _)| *offset < end)
             .map(|(offset, timestamp)| (offset, timestamp, log.epoch_at(offset)))),
         timestamp if timestamp >= 0 => Ok(log
             .at_or_after(timestamp)

@@ -7,6 +7,7 @@ use windlass_protocol::messages::metadata::{
     MetadataResponseTopic,
 };
 
+use super::topic_admin::is_legal;
 use crate::ClusterCore;
 use crate::topic::Topic;
 
@@ -55,7 +56,7 @@ impl ClusterCore {
     ) -> MetadataResponseTopic {
         if let Some(partitions) = self.config.auto_create_partitions
             && may_create
-            && !name.is_empty()
+            && is_legal(name)
         {
             self.create_topic(name, partitions);
         }
@@ -64,6 +65,8 @@ impl ClusterCore {
         }
         let error_code = if name.is_empty() {
             ErrorCode::UNKNOWN_TOPIC_ID
+        } else if !is_legal(name) {
+            ErrorCode::INVALID_TOPIC_EXCEPTION
         } else {
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         };

@@ -29,7 +29,7 @@ impl ClusterCore {
     ) -> OffsetCommitResponse {
         let allowed = self
             .check_coordinator(inbound.node, &request.group_id)
-            .and_then(|()| self.groups.check_commit(&request, now));
+            .and_then(|()| self.groups.check_commit(&request, inbound.version, now));
         if let Err(code) = allowed {
             let refused = refusal(&request.into(), code);
             return match refused {
@@ -107,15 +107,19 @@ impl ClusterCore {
             Some(topics) => topics
                 .into_iter()
                 .map(|topic| {
-                    let name = self
-                        .topics
-                        .find(&topic.name, topic.topic_id)
-                        .map_or(topic.name.as_str(), |(name, _)| name);
+                    let found = self.topics.find(&topic.name, topic.topic_id);
+                    let name = found.map_or(topic.name.as_str(), |(name, _)| name);
+                    let unknown_id = name.is_empty();
                     let partitions = topic
                         .partition_indexes
                         .iter()
                         .map(|index| {
-                            stored(*index, self.groups.offset(&group.group_id, name, *index))
+                            let offset = self.groups.offset(&group.group_id, name, *index);
+                            let mut partition = stored(*index, offset);
+                            if unknown_id {
+                                partition.error_code = ErrorCode::UNKNOWN_TOPIC_ID;
+                            }
+                            partition
                         })
                         .collect();
                     OffsetFetchResponseTopics {

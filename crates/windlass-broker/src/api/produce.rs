@@ -1,12 +1,12 @@
 //! Produce: batches into logs.
 
 use bytes::Bytes;
-use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::produce::{
     LeaderIdAndEpoch, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use windlass_protocol::records::RecordBatch;
+use windlass_protocol::{ErrorCode, ResponseKind};
 
 use crate::partition_log::Appended;
 use crate::topic::Partition;
@@ -18,6 +18,9 @@ impl ClusterCore {
         inbound: &Inbound,
         request: ProduceRequest,
     ) -> ProduceResponse {
+        if !matches!(request.acks, -1..=1) {
+            return refuse_all(request, ErrorCode::INVALID_REQUIRED_ACKS);
+        }
         let transactional_id = request.transactional_id;
         let responses = request
             .topic_data
@@ -36,10 +39,8 @@ impl ClusterCore {
         topic: TopicProduceData,
         transactional_id: Option<&str>,
     ) -> TopicProduceResponse {
-        let name = self
-            .topics
-            .find(&topic.name, topic.topic_id)
-            .map(|(name, _)| name.to_owned());
+        let found = self.topics.find(&topic.name, topic.topic_id);
+        let name = found.map(|(name, _)| name.to_owned());
         let unknown = if topic.name.is_empty() {
             ErrorCode::UNKNOWN_TOPIC_ID
         } else {
@@ -48,18 +49,9 @@ impl ClusterCore {
         let partition_responses = topic
             .partition_data
             .into_iter()
-            .map(|data| {
-                let in_transaction = name.as_deref().is_some_and(|name| {
-                    transactional_id.is_none_or(|id| self.transactions.holds(id, name, data.index))
-                });
-                let found = name
-                    .as_deref()
-                    .and_then(|name| self.topics.partition_mut(name, data.index));
-                match found {
-                    None => refused(data.index, unknown),
-                    Some(_) if !in_transaction => refused(data.index, ErrorCode::INVALID_TXN_STATE),
-                    Some(partition) => produce_to_partition(inbound, partition, data),
-                }
+            .map(|data| match &name {
+                Some(name) => self.produce_to_partition(inbound, name, data, transactional_id),
+                None => refused(data.index, unknown),
             })
             .collect();
         TopicProduceResponse {
@@ -68,63 +60,94 @@ impl ClusterCore {
             partition_responses,
         }
     }
+
+    fn produce_to_partition(
+        &mut self,
+        inbound: &Inbound,
+        topic: &str,
+        data: PartitionProduceData,
+        transactional_id: Option<&str>,
+    ) -> PartitionProduceResponse {
+        let index = data.index;
+        let transactions = &self.transactions;
+        let Some(partition) = self.topics.partition_mut(topic, index) else {
+            return refused(index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        };
+        let appended = only_batch(data.records.unwrap_or_default()).and_then(|batch| {
+            let header = batch.header();
+            if header.is_transactional {
+                let id =
+                    transactional_id.ok_or(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)?;
+                let producer = (header.producer_id, header.producer_epoch);
+                transactions.check(id, (topic, index), producer)?;
+            }
+            append(inbound, partition, &batch)
+        });
+        match appended {
+            Ok(base_offset) => PartitionProduceResponse {
+                index,
+                base_offset,
+                log_append_time_ms: -1,
+                log_start_offset: partition.log.start(),
+                ..PartitionProduceResponse::default()
+            },
+            Err(code) => {
+                let mut response = refused(index, code);
+                if code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+                    && let Some(leader) = partition.leader
+                {
+                    response.current_leader = LeaderIdAndEpoch {
+                        leader_id: leader.0,
+                        leader_epoch: partition.leader_epoch,
+                    };
+                }
+                response
+            }
+        }
+    }
 }
 
-fn produce_to_partition(
+/// The batch that a producer sends for a partition: exactly one, and whole.
+fn only_batch(mut records: Bytes) -> Result<RecordBatch, ErrorCode> {
+    if records.is_empty() {
+        return Err(ErrorCode::INVALID_RECORD);
+    }
+    let batch = RecordBatch::split_from(&mut records)
+        .ok()
+        .flatten()
+        .ok_or(ErrorCode::CORRUPT_MESSAGE)?;
+    batch
+        .verify_checksum()
+        .map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
+    let header = batch.header();
+    if !records.is_empty() || header.is_control || header.record_count <= 0 || !header.is_dense() {
+        return Err(ErrorCode::INVALID_RECORD);
+    }
+    Ok(batch)
+}
+
+fn append(
     inbound: &Inbound,
     partition: &mut Partition,
-    data: PartitionProduceData,
-) -> PartitionProduceResponse {
+    batch: &RecordBatch,
+) -> Result<i64, ErrorCode> {
     if partition.leader != Some(inbound.node) {
-        let mut response = refused(data.index, ErrorCode::NOT_LEADER_OR_FOLLOWER);
-        if let Some(leader) = partition.leader {
-            response.current_leader = LeaderIdAndEpoch {
-                leader_id: leader.0,
-                leader_epoch: partition.leader_epoch,
-            };
-        }
-        return response;
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
     }
-    match append_all(partition, data.records.unwrap_or_default()) {
-        Ok(base_offset) => PartitionProduceResponse {
-            index: data.index,
-            base_offset,
-            log_append_time_ms: -1,
-            log_start_offset: partition.log.start(),
-            ..PartitionProduceResponse::default()
-        },
-        Err(code) => refused(data.index, code),
+    let appended = partition.log.append(batch, partition.leader_epoch);
+    match appended.map_err(|_| ErrorCode::CORRUPT_MESSAGE)? {
+        Appended::At(offset) | Appended::Duplicate(offset) => Ok(offset),
+        Appended::OutOfSequence => Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+        Appended::FencedProducer => Err(ErrorCode::INVALID_PRODUCER_EPOCH),
     }
 }
 
-/// Checks every batch before the first one is appended, so that a request is taken whole or not at
-/// all.
-fn append_all(partition: &mut Partition, mut records: Bytes) -> Result<i64, ErrorCode> {
-    let mut batches = Vec::new();
-    while !records.is_empty() {
-        let batch =
-            RecordBatch::split_from(&mut records).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
-        let batch = batch.ok_or(ErrorCode::CORRUPT_MESSAGE)?;
-        batch
-            .verify_checksum()
-            .map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
-        let header = batch.header();
-        if header.is_control || header.record_count <= 0 || !header.is_dense() {
-            return Err(ErrorCode::INVALID_RECORD);
-        }
-        batches.push(batch);
+/// The same error for every partition.
+fn refuse_all(request: ProduceRequest, code: ErrorCode) -> ProduceResponse {
+    match super::refusal(&request.into(), code) {
+        ResponseKind::Produce(response) => response,
+        _ => ProduceResponse::default(),
     }
-    let mut first = None;
-    for batch in &batches {
-        let appended = partition.log.append(batch, partition.leader_epoch);
-        let offset = match appended.map_err(|_| ErrorCode::CORRUPT_MESSAGE)? {
-            Appended::At(offset) | Appended::Duplicate(offset) => offset,
-            Appended::OutOfSequence => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
-            Appended::FencedProducer => return Err(ErrorCode::INVALID_PRODUCER_EPOCH),
-        };
-        first.get_or_insert(offset);
-    }
-    Ok(first.unwrap_or_else(|| partition.log.end()))
 }
 
 fn refused(index: i32, error_code: ErrorCode) -> PartitionProduceResponse {

@@ -75,6 +75,7 @@ impl ClusterCore {
                 match found {
                     Some((name, topic_id)) => {
                         self.topics.by_name.remove(&name);
+                        self.groups.forget_topic(&name);
                         DeletableTopicResult {
                             name: Some(name),
                             topic_id,
@@ -133,7 +134,7 @@ impl ClusterCore {
 }
 
 /// Kafka's rule for topic names.
-fn is_legal(name: &str) -> bool {
+pub(super) fn is_legal(name: &str) -> bool {
     let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty()
         && name.len() <= 249

@@ -119,15 +119,16 @@ impl EmbeddedClusterBuilder {
             let bound = listener.local_addr().map_err(listen)?;
             core.set_endpoint(node, &bound.ip().to_string(), bound.port());
             addresses.push((node, bound.to_string()));
-            tasks.spawn(accept(listener, node, commands.clone()));
+            tasks.spawn(accept(listener, node, max_request_bytes, commands.clone()));
         }
         for (name, partitions) in &self.topics {
             core.create_topic(name, *partitions);
         }
-        tasks.spawn(run(core, receiver, max_request_bytes));
+        tasks.spawn(run(core, receiver));
         Ok(EmbeddedCluster {
             commands,
             addresses,
+            max_request_bytes,
             tasks,
         })
     }

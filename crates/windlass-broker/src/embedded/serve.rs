@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use windlass_model::NodeId;
 use windlass_protocol::RequestKind;
 
-use super::stream;
+use super::stream::{self, Peer};
 use crate::{ClusterCore, ConnectionId, Inbound, Outbound};
 
 /// Something to be done with the core.
@@ -50,14 +50,20 @@ impl fmt::Debug for Command {
 pub(super) async fn accept(
     listener: TcpListener,
     node: i32,
+    max_request_bytes: usize,
     commands: mpsc::UnboundedSender<Command>,
 ) {
     loop {
         match listener.accept().await {
-            Ok((socket, peer)) => {
+            Ok((socket, address)) => {
                 // Responses are written whole: waiting for more only delays them.
                 if socket.set_nodelay(true).is_ok() {
-                    stream::spawn(socket, node, peer.ip().to_string(), commands.clone());
+                    let peer = Peer {
+                        node,
+                        host: address.ip().to_string(),
+                        max_request_bytes,
+                    };
+                    stream::spawn(socket, peer, commands.clone());
                 }
             }
             Err(error) => {
@@ -69,12 +75,7 @@ pub(super) async fn accept(
 }
 
 /// Runs the core.
-pub(super) async fn run(
-    mut core: ClusterCore,
-    mut commands: mpsc::UnboundedReceiver<Command>,
-    max_request_bytes: usize,
-) {
-    tracing::debug!(max_request_bytes, "the embedded cluster runs");
+pub(super) async fn run(mut core: ClusterCore, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut connections: BTreeMap<ConnectionId, mpsc::UnboundedSender<BytesMut>> = BTreeMap::new();
     let mut counter = 0;
     loop {
@@ -142,18 +143,17 @@ fn carry_out(
 
 /// A request, taken apart.
 pub(super) fn inbound(
-    node: i32,
+    peer: &Peer,
     connection: ConnectionId,
-    host: &str,
     header: &windlass_protocol::RequestHeader,
 ) -> Inbound {
     Inbound {
-        node: NodeId(node),
+        node: NodeId(peer.node),
         connection,
         correlation_id: header.correlation_id,
         version: header.api_version,
         client_id: header.client_id.clone().unwrap_or_default(),
-        host: host.to_owned(),
+        host: peer.host.clone(),
     }
 }
 

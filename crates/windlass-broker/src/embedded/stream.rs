@@ -11,14 +11,19 @@ use windlass_protocol::{ApiKey, LENGTH_SIZE, RequestHeader, RequestKind, frame_l
 use super::serve::{Command, inbound};
 use crate::ConnectionId;
 
-/// The largest request that is read, in bytes.
-const MAX_REQUEST_BYTES: usize = 100 * 1024 * 1024;
+/// Who connected to whom.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) node: i32,
+    pub(super) host: String,
+    /// The largest request that is read, in bytes.
+    pub(super) max_request_bytes: usize,
+}
 
 /// Serves a connection until it breaks or the cluster ends.
 pub(super) fn spawn(
     stream: impl AsyncRead + AsyncWrite + Send + 'static,
-    node: i32,
-    host: String,
+    peer: Peer,
     commands: mpsc::UnboundedSender<Command>,
 ) {
     tokio::spawn(async move {
@@ -26,7 +31,7 @@ pub(super) fn spawn(
         let (responses, outgoing) = mpsc::unbounded_channel();
         if commands
             .send(Command::Connected {
-                node,
+                node: peer.node,
                 responses,
                 name,
             })
@@ -37,8 +42,8 @@ pub(super) fn spawn(
         let Ok(id) = named.await else {
             return;
         };
-        if let Err(error) = serve(stream, node, id, &host, &commands, outgoing).await {
-            tracing::debug!(%error, node, "a connection ended");
+        if let Err(error) = serve(stream, &peer, id, &commands, outgoing).await {
+            tracing::debug!(%error, peer.node, "a connection ended");
         }
         // A cluster that has ended wants no farewells.
         drop(commands.send(Command::Disconnected(id)));
@@ -47,9 +52,8 @@ pub(super) fn spawn(
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
-    node: i32,
+    peer: &Peer,
     id: ConnectionId,
-    host: &str,
     commands: &mpsc::UnboundedSender<Command>,
     mut outgoing: mpsc::UnboundedReceiver<BytesMut>,
 ) -> io::Result<()> {
@@ -57,10 +61,10 @@ async fn serve(
     let reading = async {
         let mut buffer = BytesMut::with_capacity(16 * 1024);
         loop {
-            while let Some(frame) = take_frame(&mut buffer)? {
+            while let Some(frame) = take_frame(&mut buffer, peer.max_request_bytes)? {
                 let (header, request) = decode(&frame)?;
                 let command = Command::Request {
-                    inbound: inbound(node, id, host, &header),
+                    inbound: inbound(peer, id, &header),
                     request: Box::new(request),
                 };
                 if commands.send(command).is_err() {
@@ -85,11 +89,11 @@ async fn serve(
 }
 
 /// The next whole frame, if it has arrived.
-fn take_frame(buffer: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+fn take_frame(buffer: &mut BytesMut, longest: usize) -> io::Result<Option<BytesMut>> {
     let Some(prefix) = buffer.first_chunk::<LENGTH_SIZE>() else {
         return Ok(None);
     };
-    let length = frame_length(*prefix, MAX_REQUEST_BYTES).map_err(invalid)?;
+    let length = frame_length(*prefix, longest).map_err(invalid)?;
     if buffer.len() < LENGTH_SIZE + length {
         return Ok(None);
     }

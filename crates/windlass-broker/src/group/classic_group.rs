@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use windlass_protocol::ErrorCode;
 
 use super::commit::CommittedOffset;
+use super::group_record::GroupRecord;
 use super::member::Member;
+use super::rebalance::InitialJoin;
 
 /// The state of a group, by Kafka's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +49,20 @@ pub(crate) struct ClassicGroup {
     pub(super) statics: BTreeMap<String, String>,
     /// Member ids that were given out and have not joined yet, and until when they may.
     pub(super) pending: BTreeMap<String, Instant>,
-    /// When the joining, or the syncing, is over for those who have not come.
-    pub(super) rebalance_deadline: Option<Instant>,
-    /// Until when the first members of a group wait for more.
-    pub(super) initial_delay_until: Option<Instant>,
+    /// The first members of the group wait for more.
+    pub(super) initial_join: Option<InitialJoin>,
+    /// When the joining is over for those who have not come.
+    pub(super) join_deadline: Option<Instant>,
+    /// When the syncing is over for those who have not come; the group may be stable by then.
+    pub(super) sync_deadline: Option<Instant>,
+    /// While no node lives, the group rests.
+    pub(super) has_coordinator: bool,
+    pub(super) record: GroupRecord,
     pub(super) offsets: BTreeMap<(String, i32), CommittedOffset>,
 }
 
 impl ClassicGroup {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: GroupState::Empty,
             generation: 0,
@@ -65,20 +72,75 @@ impl ClassicGroup {
             members: BTreeMap::new(),
             statics: BTreeMap::new(),
             pending: BTreeMap::new(),
-            rebalance_deadline: None,
-            initial_delay_until: None,
+            initial_join: None,
+            join_deadline: None,
+            sync_deadline: None,
+            has_coordinator: true,
+            record: GroupRecord::default(),
             offsets: BTreeMap::new(),
         }
     }
 
-    /// Whether every present member has one of these protocols.
+    /// Whether somebody of this protocol type, with these protocols, can be a member.
     pub(super) fn supports(&self, protocol_type: &str, names: &[&str]) -> bool {
-        if self.members.is_empty() {
+        if self.state == GroupState::Empty {
             return !protocol_type.is_empty() && !names.is_empty();
         }
         let common = self.common_protocols();
         self.protocol_type.as_deref() == Some(protocol_type)
-            && names.iter().any(|name| common.contains(*name))
+            && names
+                .iter()
+                .any(|name| self.members.is_empty() || common.contains(*name))
+    }
+
+    /// Whether the group has room for this member. While it forms anew, those who have joined count:
+    /// a place belongs to whoever comes first.
+    pub(super) fn has_room_for(&self, member_id: &str, most: usize) -> bool {
+        let member = self.members.get(member_id);
+        match self.state {
+            GroupState::Empty => true,
+            GroupState::PreparingRebalance => {
+                let joined = |member: &Member| member.awaiting_join.is_some();
+                member.is_some_and(joined)
+                    || self
+                        .members
+                        .values()
+                        .filter(|member| joined(member))
+                        .count()
+                        < most
+            }
+            GroupState::CompletingRebalance | GroupState::Stable => {
+                member.is_some() || self.members.len() < most
+            }
+        }
+    }
+
+    /// Whether nobody is missing from the rebalance that is under way.
+    pub(super) fn all_have_joined(&self) -> bool {
+        self.state == GroupState::PreparingRebalance
+            && self.pending.is_empty()
+            && self
+                .members
+                .values()
+                .all(|member| member.awaiting_join.is_some())
+    }
+
+    /// Keeps the leader if it has joined, or takes another member that has. Answers whether there is
+    /// one.
+    pub(super) fn elect_leader(&mut self) -> bool {
+        let joined = |member: &&Member| member.awaiting_join.is_some();
+        let leader = self.leader.as_ref();
+        let leader = leader
+            .and_then(|leader| self.members.get(leader))
+            .filter(joined);
+        let leader = leader.or_else(|| self.members.values().find(joined));
+        match leader.map(|member| member.id.clone()) {
+            Some(id) => {
+                self.leader = Some(id);
+                true
+            }
+            None => false,
+        }
     }
 
     /// The protocols that all members have.
@@ -140,12 +202,6 @@ impl ClassicGroup {
             .map(|member| member.rebalance_timeout)
             .max()
             .unwrap_or_default()
-    }
-
-    pub(super) fn restart_sessions(&mut self, now: Instant) {
-        for member in self.members.values_mut() {
-            member.heard_of(now);
-        }
     }
 
     pub(super) fn forget(&mut self, member_id: &str) -> Option<Member> {

@@ -8,6 +8,9 @@ use windlass_protocol::messages::offset_commit::OffsetCommitRequest;
 
 use super::{ClassicGroup, GroupState, Groups};
 
+/// The first version in which a commit is told that there is no such group.
+const GROUP_ID_NOT_FOUND_FROM: i16 = 9;
+
 /// What a group remembers of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommittedOffset {
@@ -21,11 +24,15 @@ impl Groups {
     pub(crate) fn check_commit(
         &mut self,
         request: &OffsetCommitRequest,
+        version: i16,
         now: Instant,
     ) -> Result<(), ErrorCode> {
         let generation = request.generation_id_or_member_epoch;
         let Some(group) = self.by_id.get_mut(&request.group_id) else {
             // Offsets may be kept without a group ever being formed.
+            if generation >= 0 && version >= GROUP_ID_NOT_FOUND_FROM {
+                return Err(ErrorCode::GROUP_ID_NOT_FOUND);
+            }
             if generation >= 0 {
                 return Err(ErrorCode::ILLEGAL_GENERATION);
             }
@@ -63,6 +70,13 @@ impl Groups {
     ) {
         if let Some(group) = self.by_id.get_mut(group) {
             group.offsets.insert((topic.to_owned(), partition), offset);
+        }
+    }
+
+    /// A topic is gone, and what was remembered of it.
+    pub(crate) fn forget_topic(&mut self, topic: &str) {
+        for group in self.by_id.values_mut() {
+            group.offsets.retain(|(name, _), _| name != topic);
         }
     }
 

@@ -1,14 +1,13 @@
 //! JoinGroup.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::join_group::{
     JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember,
 };
 
-use super::member::Member;
+use super::member::{Member, milliseconds};
 use super::{ClassicGroup, GroupState, Groups};
 use crate::Inbound;
 use crate::connection::ReplyTo;
@@ -24,9 +23,12 @@ impl Groups {
         request: JoinGroupRequest,
         now: Instant,
     ) {
-        let member_id = request.member_id.clone();
+        let mut member_id = request.member_id.clone();
         if let Err(code) = self.try_join(inbound, reply_to, request, now) {
-            self.reply(reply_to, refused(code, member_id));
+            if code == ErrorCode::GROUP_MAX_SIZE_REACHED {
+                member_id.clear();
+            }
+            self.refuse_join(reply_to, code, member_id);
         }
     }
 
@@ -43,15 +45,20 @@ impl Groups {
         {
             return Err(ErrorCode::INVALID_SESSION_TIMEOUT);
         }
-        if request.member_id.is_empty() {
+        let is_unknown = request.member_id.is_empty();
+        if is_unknown && !self.by_id.contains_key(&request.group_id) {
             self.by_id
-                .entry(request.group_id.clone())
-                .or_insert_with(ClassicGroup::new);
+                .insert(request.group_id.clone(), ClassicGroup::new());
         }
         let group = self
             .by_id
-            .get(&request.group_id)
+            .get_mut(&request.group_id)
             .ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+        if !group.has_room_for(&request.member_id, self.settings.max_group_size) {
+            group.pending.remove(&request.member_id);
+            self.remove_member(&request.group_id, &request.member_id);
+            return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
+        }
         let names: Vec<&str> = request
             .protocols
             .iter()
@@ -60,25 +67,15 @@ impl Groups {
         if !group.supports(&request.protocol_type, &names) {
             return Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
         }
-        let known = group.members.contains_key(&request.member_id);
-        if !known && group.members.len() + group.pending.len() >= self.settings.max_group_size {
-            return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
-        }
-        if request.member_id.is_empty() {
+        if is_unknown {
             self.join_unknown(inbound, reply_to, request, now);
-            return Ok(());
-        }
-        let group = self
-            .by_id
-            .get_mut(&request.group_id)
-            .ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if group.pending.remove(&request.member_id).is_some() {
+        } else if group.pending.remove(&request.member_id).is_some() {
             let id = request.member_id.clone();
             self.add_and_rebalance(inbound, reply_to, request, id, now);
-            return Ok(());
+        } else {
+            group.check_identity(&request.member_id, request.group_instance_id.as_deref())?;
+            self.rejoin(reply_to, &request, now);
         }
-        group.check_identity(&request.member_id, request.group_instance_id.as_deref())?;
-        self.rejoin(inbound, reply_to, request, now);
         Ok(())
     }
 
@@ -90,32 +87,29 @@ impl Groups {
         request: JoinGroupRequest,
         now: Instant,
     ) {
-        if let Some(instance_id) = request.group_instance_id.clone() {
-            let id = self.new_member_id(&instance_id);
-            let known = self
-                .by_id
-                .get(&request.group_id)
-                .and_then(|group| group.statics.get(&instance_id))
-                .cloned();
-            match known {
-                Some(former) => self.replace_static(inbound, reply_to, request, &former, &id, now),
+        if let Some(instance_id) = &request.group_instance_id {
+            let id = self.new_member_id(instance_id);
+            let group = self.by_id.get(&request.group_id);
+            let known = group.and_then(|group| group.statics.get(instance_id));
+            match known.cloned() {
+                Some(former) => self.replace_static(reply_to, &request, &former, &id, now),
                 None => self.add_and_rebalance(inbound, reply_to, request, id, now),
             }
             return;
         }
         let id = self.new_member_id(&inbound.client_id);
-        if inbound.version >= MEMBER_ID_REQUIRED_FROM {
-            if let Some(group) = self.by_id.get_mut(&request.group_id) {
-                let until = now + milliseconds(request.session_timeout_ms);
-                group.pending.insert(id.clone(), until);
-            }
-            self.reply(reply_to, refused(ErrorCode::MEMBER_ID_REQUIRED, id));
-        } else {
+        if inbound.version < MEMBER_ID_REQUIRED_FROM {
             self.add_and_rebalance(inbound, reply_to, request, id, now);
+            return;
         }
+        if let Some(group) = self.by_id.get_mut(&request.group_id) {
+            let until = now + milliseconds(request.session_timeout_ms);
+            group.pending.insert(id.clone(), until);
+        }
+        self.refuse_join(reply_to, ErrorCode::MEMBER_ID_REQUIRED, id);
     }
 
-    pub(super) fn add_and_rebalance(
+    fn add_and_rebalance(
         &mut self,
         inbound: &Inbound,
         reply_to: ReplyTo,
@@ -123,40 +117,28 @@ impl Groups {
         id: String,
         now: Instant,
     ) {
-        let Some(group) = self.by_id.get_mut(&request.group_id) else {
+        let group_id = request.group_id.clone();
+        let Some(group) = self.by_id.get_mut(&group_id) else {
             return;
         };
         if group.members.is_empty() {
-            group.protocol_type = Some(request.protocol_type);
+            group.protocol_type = Some(request.protocol_type.clone());
         }
-        let mut member = Member::new(
-            id.clone(),
-            request.group_instance_id.clone(),
-            (inbound.client_id.clone(), inbound.host.clone()),
-            (
-                milliseconds(request.session_timeout_ms),
-                milliseconds(request.rebalance_timeout_ms),
-            ),
-            protocols(request.protocols),
-            now,
-        );
+        if let Some(initial) = &mut group.initial_join {
+            initial.others_came = true;
+        }
+        let mut member = Member::new(id.clone(), inbound, request, now);
         member.awaiting_join = Some(reply_to);
-        if let Some(instance_id) = request.group_instance_id {
-            group.statics.insert(instance_id, id.clone());
+        if let Some(instance_id) = &member.instance_id {
+            group.statics.insert(instance_id.clone(), id.clone());
         }
         group.leader.get_or_insert_with(|| id.clone());
         group.members.insert(id, member);
-        self.prepare_rebalance(&request.group_id, now);
+        self.rebalance(&group_id, now);
     }
 
     /// A member that is known already.
-    fn rejoin(
-        &mut self,
-        inbound: &Inbound,
-        reply_to: ReplyTo,
-        request: JoinGroupRequest,
-        now: Instant,
-    ) {
+    fn rejoin(&mut self, reply_to: ReplyTo, request: &JoinGroupRequest, now: Instant) {
         let Some(group) = self.by_id.get_mut(&request.group_id) else {
             return;
         };
@@ -165,14 +147,11 @@ impl Groups {
         let Some(member) = group.members.get_mut(&request.member_id) else {
             return;
         };
-        member.heard_of(now);
-        let fresh = protocols(request.protocols);
-        let unchanged = member.protocols == fresh;
         let answer_again = match state {
             // The answer to its join was lost.
-            GroupState::CompletingRebalance => unchanged,
+            GroupState::CompletingRebalance => member.says_the_same(request),
             // A leader that joins again wants a new assignment.
-            GroupState::Stable => unchanged && !leads,
+            GroupState::Stable => member.says_the_same(request) && !leads,
             GroupState::PreparingRebalance | GroupState::Empty => false,
         };
         if answer_again {
@@ -180,12 +159,9 @@ impl Groups {
             self.reply(reply_to, response);
             return;
         }
-        member.protocols = fresh;
-        member.session_timeout = milliseconds(request.session_timeout_ms);
-        member.rebalance_timeout = milliseconds(request.rebalance_timeout_ms);
-        member.client_id.clone_from(&inbound.client_id);
+        member.update(request);
         member.awaiting_join = Some(reply_to);
-        self.prepare_rebalance(&request.group_id, now);
+        self.rebalance(&request.group_id, now);
     }
 }
 
@@ -208,7 +184,7 @@ pub(super) fn join_response(group: &ClassicGroup, member_id: &str) -> JoinGroupR
     }
 }
 
-pub(super) fn describe_members(group: &ClassicGroup) -> Vec<JoinGroupResponseMember> {
+fn describe_members(group: &ClassicGroup) -> Vec<JoinGroupResponseMember> {
     group
         .members
         .values()
@@ -218,27 +194,4 @@ pub(super) fn describe_members(group: &ClassicGroup) -> Vec<JoinGroupResponseMem
             metadata: member.metadata(group.protocol_name.as_deref()),
         })
         .collect()
-}
-
-pub(super) fn refused(error_code: ErrorCode, member_id: String) -> JoinGroupResponse {
-    JoinGroupResponse {
-        error_code,
-        generation_id: -1,
-        protocol_name: Some(String::new()),
-        member_id,
-        ..JoinGroupResponse::default()
-    }
-}
-
-pub(super) fn protocols(
-    protocols: Vec<windlass_protocol::messages::join_group::JoinGroupRequestProtocol>,
-) -> Vec<(String, Bytes)> {
-    protocols
-        .into_iter()
-        .map(|protocol| (protocol.name, protocol.metadata))
-        .collect()
-}
-
-fn milliseconds(count: i32) -> Duration {
-    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }

@@ -7,7 +7,7 @@ use windlass_protocol::messages::leave_group::{
     LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse,
 };
 
-use super::Groups;
+use super::{GroupState, Groups};
 use crate::connection::ReplyTo;
 
 impl Groups {
@@ -24,39 +24,41 @@ impl Groups {
                 error_code,
             });
         }
-        self.after_departure(&request.group_id, now);
-        self.reply(
-            reply_to,
-            LeaveGroupResponse {
-                members,
-                ..LeaveGroupResponse::default()
-            },
-        );
+        if members.iter().any(|member| member.error_code.is_none()) {
+            self.after_departure(&request.group_id, now);
+        }
+        let response = LeaveGroupResponse {
+            members,
+            ..LeaveGroupResponse::default()
+        };
+        self.reply(reply_to, response);
     }
 
-    fn leave_one(&mut self, group: &str, identity: &MemberIdentity) -> Result<(), ErrorCode> {
-        let group = self
-            .by_id
-            .get_mut(group)
-            .ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if group.pending.remove(&identity.member_id).is_some() {
-            return Ok(());
-        }
+    fn leave_one(&mut self, id: &str, identity: &MemberIdentity) -> Result<(), ErrorCode> {
+        let group = self.by_id.get_mut(id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+        let instance_id = identity.group_instance_id.as_deref();
         let mut member_id = identity.member_id.clone();
-        if let Some(instance_id) = &identity.group_instance_id {
-            let known = group
-                .statics
-                .get(instance_id)
-                .ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+        if member_id.is_empty() {
             // An administrator names the instance alone.
-            if !member_id.is_empty() && member_id != *known {
-                return Err(ErrorCode::FENCED_INSTANCE_ID);
-            }
-            member_id.clone_from(known);
+            let known = instance_id.and_then(|instance_id| group.statics.get(instance_id));
+            member_id.clone_from(known.ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?);
+        } else if group.pending.remove(&member_id).is_some() {
+            return Ok(());
+        } else {
+            group.check_identity(&member_id, instance_id)?;
         }
-        group
-            .forget(&member_id)
-            .map(drop)
-            .ok_or(ErrorCode::UNKNOWN_MEMBER_ID)
+        self.remove_member(id, &member_id);
+        Ok(())
+    }
+
+    /// Members are gone: whoever is left shares anew.
+    fn after_departure(&mut self, id: &str, now: Instant) {
+        match self.by_id.get(id).map(|group| group.state) {
+            Some(GroupState::Stable | GroupState::CompletingRebalance) => {
+                self.prepare_rebalance(id, now);
+            }
+            Some(GroupState::PreparingRebalance) => self.complete_join_if_all_are_here(id, now),
+            Some(GroupState::Empty) | None => {}
+        }
     }
 }

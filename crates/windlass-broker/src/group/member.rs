@@ -4,11 +4,17 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use windlass_protocol::messages::join_group::JoinGroupRequest;
 
+use crate::Inbound;
 use crate::connection::ReplyTo;
 
+/// How long a new member's first JoinGroup may wait. Until it is answered the member knows no id and
+/// can send no heartbeat; if its client gave up, nothing else would ever remove it.
+const NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
 /// A member of a group.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) id: String,
     pub(crate) instance_id: Option<String>,
@@ -23,33 +29,63 @@ pub(crate) struct Member {
     pub(crate) awaiting_join: Option<ReplyTo>,
     /// Where the answer to its SyncGroup goes.
     pub(crate) awaiting_sync: Option<ReplyTo>,
-    session_deadline: Instant,
+    /// It has been part of a generation and has not asked for its assignment yet.
+    pub(super) owes_sync: bool,
+    /// It has never been part of a generation.
+    pub(super) is_new: bool,
+    pub(super) session_deadline: Instant,
 }
 
 impl Member {
+    /// A member that joins for the first time.
     pub(super) fn new(
         id: String,
-        instance_id: Option<String>,
-        client: (String, String),
-        timeouts: (Duration, Duration),
-        protocols: Vec<(String, Bytes)>,
+        inbound: &Inbound,
+        request: JoinGroupRequest,
         now: Instant,
     ) -> Self {
-        let (client_id, host) = client;
-        let (session_timeout, rebalance_timeout) = timeouts;
+        let (session_timeout, rebalance_timeout) = timeouts(&request);
         Self {
             id,
-            instance_id,
-            client_id,
-            host,
+            instance_id: request.group_instance_id,
+            client_id: inbound.client_id.clone(),
+            host: inbound.host.clone(),
             rebalance_timeout,
             session_timeout,
-            protocols,
+            protocols: request
+                .protocols
+                .into_iter()
+                .map(|protocol| (protocol.name, protocol.metadata))
+                .collect(),
             assignment: Bytes::new(),
             awaiting_join: None,
             awaiting_sync: None,
-            session_deadline: now + session_timeout,
+            owes_sync: false,
+            is_new: true,
+            session_deadline: now + NEW_MEMBER_JOIN_TIMEOUT,
         }
+    }
+
+    /// Takes over what the member says in a later JoinGroup.
+    pub(super) fn update(&mut self, request: &JoinGroupRequest) {
+        (self.session_timeout, self.rebalance_timeout) = timeouts(request);
+        self.protocols = request
+            .protocols
+            .iter()
+            .map(|protocol| (protocol.name.clone(), protocol.metadata.clone()))
+            .collect();
+    }
+
+    /// Whether the member says what it said before.
+    pub(super) fn says_the_same(&self, request: &JoinGroupRequest) -> bool {
+        let said = request
+            .protocols
+            .iter()
+            .map(|protocol| (&protocol.name, &protocol.metadata));
+        said.eq(self
+            .protocols
+            .iter()
+            .map(|(name, metadata)| (name, metadata)))
     }
 
     /// The member has shown that it lives.
@@ -57,10 +93,11 @@ impl Member {
         self.session_deadline = now + self.session_timeout;
     }
 
-    /// When the member is given up; never while the coordinator itself makes it wait.
+    /// When the member is given up; never while the coordinator itself makes it wait, unless the
+    /// member is new.
     pub(super) fn session_deadline(&self) -> Option<Instant> {
-        (self.awaiting_join.is_none() && self.awaiting_sync.is_none())
-            .then_some(self.session_deadline)
+        let waits = self.awaiting_join.is_some() || self.awaiting_sync.is_some();
+        (self.is_new || !waits).then_some(self.session_deadline)
     }
 
     pub(super) fn protocol_names(&self) -> BTreeSet<String> {
@@ -88,4 +125,19 @@ impl Member {
             .map(|(_, metadata)| metadata.clone())
             .unwrap_or_default()
     }
+}
+
+/// Session and rebalance timeout. The oldest JoinGroup knows one timeout for both.
+fn timeouts(request: &JoinGroupRequest) -> (Duration, Duration) {
+    let session = milliseconds(request.session_timeout_ms);
+    let rebalance = if request.rebalance_timeout_ms < 0 {
+        session
+    } else {
+        milliseconds(request.rebalance_timeout_ms)
+    };
+    (session, rebalance)
+}
+
+pub(super) fn milliseconds(count: i32) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }

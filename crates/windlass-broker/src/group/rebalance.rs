@@ -1,6 +1,6 @@
 //! From the first join of a rebalance to the last.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use windlass_protocol::ErrorCode;
 
@@ -8,45 +8,74 @@ use super::join::join_response;
 use super::sync::sync_refused;
 use super::{GroupState, Groups};
 
+/// The first join of an empty group: whoever starts at the same time shall come along.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InitialJoin {
+    /// Until when it waits now.
+    pub(super) until: Instant,
+    /// How long this wait is.
+    pub(super) delay: Duration,
+    /// For how long it may be prolonged yet.
+    pub(super) remaining: Duration,
+    /// Somebody came during this wait.
+    pub(super) others_came: bool,
+}
+
 impl Groups {
-    /// Begins a rebalance, or goes on with the one under way.
+    /// Somebody joined: a rebalance begins, or the one under way may be complete.
+    pub(super) fn rebalance(&mut self, id: &str, now: Instant) {
+        match self.by_id.get(id).map(|group| group.state) {
+            Some(GroupState::PreparingRebalance) => self.complete_join_if_all_are_here(id, now),
+            Some(_) => self.prepare_rebalance(id, now),
+            None => {}
+        }
+    }
+
+    /// Begins a rebalance.
     pub(super) fn prepare_rebalance(&mut self, id: &str, now: Instant) {
         let delay = self.settings.initial_rebalance_delay;
         let Some(group) = self.by_id.get_mut(id) else {
             return;
         };
         let mut interrupted = Vec::new();
-        if group.state == GroupState::CompletingRebalance {
-            for member in group.members.values_mut() {
-                interrupted.extend(member.awaiting_sync.take());
+        for member in group.members.values_mut() {
+            if group.state == GroupState::CompletingRebalance {
+                member.assignment.clear();
+            }
+            if let Some(reply_to) = member.awaiting_sync.take() {
+                interrupted.push(reply_to);
                 member.heard_of(now);
             }
+            member.owes_sync = false;
         }
-        if group.state != GroupState::PreparingRebalance {
-            if group.state == GroupState::Empty && !delay.is_zero() {
-                group.initial_delay_until = Some(now + delay);
-            }
-            group.state = GroupState::PreparingRebalance;
-            group.rebalance_deadline = Some(now + group.rebalance_timeout());
+        group.sync_deadline = None;
+        let first = group.state == GroupState::Empty;
+        group.state = GroupState::PreparingRebalance;
+        let timeout = group.rebalance_timeout();
+        if first && !delay.is_zero() {
+            group.initial_join = Some(InitialJoin {
+                until: now + delay,
+                delay,
+                remaining: timeout.saturating_sub(delay),
+                others_came: false,
+            });
+        } else if first || group.all_have_joined() {
+            self.complete_join(id, now);
+        } else {
+            group.join_deadline = Some(now + timeout);
         }
         for reply_to in interrupted {
             self.reply(reply_to, sync_refused(ErrorCode::REBALANCE_IN_PROGRESS));
         }
-        self.complete_join_if_all_are_here(id, now);
     }
 
-    /// Ends the joining once nobody is missing.
+    /// Ends the joining once nobody is missing; the first join of a group ends by time alone.
     pub(super) fn complete_join_if_all_are_here(&mut self, id: &str, now: Instant) {
-        let Some(group) = self.by_id.get(id) else {
-            return;
-        };
-        let delayed = group.initial_delay_until.is_some_and(|until| until > now);
-        let all_here = group.pending.is_empty()
-            && group
-                .members
-                .values()
-                .all(|member| member.awaiting_join.is_some());
-        if group.state == GroupState::PreparingRebalance && all_here && !delayed {
+        let complete = self
+            .by_id
+            .get(id)
+            .is_some_and(|group| group.initial_join.is_none() && group.all_have_joined());
+        if complete {
             self.complete_join(id, now);
         }
     }
@@ -56,6 +85,8 @@ impl Groups {
         let Some(group) = self.by_id.get_mut(id) else {
             return;
         };
+        group.initial_join = None;
+        group.join_deadline = None;
         let missing: Vec<String> = group
             .members
             .values()
@@ -66,38 +97,32 @@ impl Groups {
         for member_id in missing {
             group.forget(&member_id);
         }
-        group.initial_delay_until = None;
-        group.generation += 1;
         if group.members.is_empty() {
+            group.generation += 1;
             group.state = GroupState::Empty;
             group.protocol_name = None;
             group.leader = None;
-            group.rebalance_deadline = None;
+            group.write_record();
             return;
         }
-        let leader_is_here = group
-            .leader
-            .as_ref()
-            .and_then(|leader| group.members.get(leader))
-            .is_some_and(|member| member.awaiting_join.is_some());
-        if !leader_is_here {
-            let present = group
-                .members
-                .values()
-                .find(|member| member.awaiting_join.is_some());
-            group.leader = present.map(|member| member.id.clone());
+        if !group.elect_leader() {
+            // Static members alone are left, and none has come: once more, until their sessions end.
+            group.join_deadline = Some(now + group.rebalance_timeout());
+            return;
         }
+        group.generation += 1;
         group.protocol_name = group.vote();
         group.state = GroupState::CompletingRebalance;
-        group.rebalance_deadline = Some(now + group.rebalance_timeout());
-        let mut answers = Vec::new();
+        group.sync_deadline = Some(now + group.rebalance_timeout());
+        let mut joined = Vec::new();
         for member in group.members.values_mut() {
             member.heard_of(now);
-            if let Some(reply_to) = member.awaiting_join.take() {
-                answers.push((reply_to, member.id.clone()));
-            }
+            member.is_new = false;
+            member.owes_sync = true;
+            let reply_to = member.awaiting_join.take();
+            joined.extend(reply_to.map(|reply_to| (reply_to, member.id.clone())));
         }
-        let answers: Vec<_> = answers
+        let answers: Vec<_> = joined
             .into_iter()
             .map(|(reply_to, member)| (reply_to, join_response(group, &member)))
             .collect();
@@ -106,15 +131,17 @@ impl Groups {
         }
     }
 
-    /// A member is gone: whoever is left shares anew.
-    pub(super) fn after_departure(&mut self, id: &str, now: Instant) {
-        let Some(group) = self.by_id.get_mut(id) else {
+    /// Forgets a member; what it waits for will not come.
+    pub(super) fn remove_member(&mut self, id: &str, member_id: &str) {
+        let group = self.by_id.get_mut(id);
+        let Some(member) = group.and_then(|group| group.forget(member_id)) else {
             return;
         };
-        match group.state {
-            GroupState::Empty => {}
-            GroupState::Stable | GroupState::CompletingRebalance => self.prepare_rebalance(id, now),
-            GroupState::PreparingRebalance => self.complete_join_if_all_are_here(id, now),
+        if let Some(reply_to) = member.awaiting_join {
+            self.refuse_join(reply_to, ErrorCode::UNKNOWN_MEMBER_ID, String::new());
+        }
+        if let Some(reply_to) = member.awaiting_sync {
+            self.reply(reply_to, sync_refused(ErrorCode::UNKNOWN_MEMBER_ID));
         }
     }
 }

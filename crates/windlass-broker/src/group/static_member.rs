@@ -5,10 +5,9 @@ use std::time::Instant;
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::join_group::JoinGroupRequest;
 
-use super::join::{describe_members, join_response, protocols, refused};
+use super::join::join_response;
 use super::sync::sync_refused;
 use super::{GroupState, Groups};
-use crate::Inbound;
 use crate::connection::ReplyTo;
 
 /// The first version in which a leader can be told that nothing is to be assigned.
@@ -16,12 +15,11 @@ const SKIP_ASSIGNMENT_FROM: i16 = 9;
 
 impl Groups {
     /// The newcomer takes the place of its former self, who is fenced. The others notice nothing as
-    /// long as the group is stable and the newcomer says the same as before.
+    /// long as the group is stable and would choose the same protocol again.
     pub(super) fn replace_static(
         &mut self,
-        inbound: &Inbound,
         reply_to: ReplyTo,
-        request: JoinGroupRequest,
+        request: &JoinGroupRequest,
         former_id: &str,
         id: &str,
         now: Instant,
@@ -32,45 +30,47 @@ impl Groups {
         let Some(mut member) = group.members.remove(former_id) else {
             return;
         };
-        let fenced_join = member.awaiting_join.take();
+        let fenced_join = member.awaiting_join.replace(reply_to);
         let fenced_sync = member.awaiting_sync.take();
-        let fresh = protocols(request.protocols);
-        let unchanged = member.protocols == fresh;
         id.clone_into(&mut member.id);
-        member.protocols = fresh;
-        member.client_id.clone_from(&inbound.client_id);
-        member.host.clone_from(&inbound.host);
+        member.is_new = false;
+        // The session counts as it did until the newcomer's own word is taken.
         member.heard_of(now);
+        member.update(request);
         let led = group.leader.as_deref() == Some(former_id);
         if led {
             group.leader = Some(id.to_owned());
         }
-        if let Some(instance_id) = request.group_instance_id {
-            group.statics.insert(instance_id, id.to_owned());
+        if let Some(instance_id) = &request.group_instance_id {
+            group.statics.insert(instance_id.clone(), id.to_owned());
         }
         group.members.insert(id.to_owned(), member);
-        if group.state == GroupState::Stable && unchanged {
-            let mut response = join_response(group, id);
-            if led && inbound.version >= SKIP_ASSIGNMENT_FROM {
-                response.skip_assignment = true;
-                response.members = describe_members(group);
-            } else if led {
-                // An older client must not take itself for a leader that has to assign.
-                former_id.clone_into(&mut response.leader);
-                response.members = Vec::new();
+        match group.state {
+            GroupState::Stable if group.vote() == group.protocol_name => {
+                if let Some(member) = group.members.get_mut(id) {
+                    member.awaiting_join = None;
+                }
+                group.write_record();
+                let mut response = join_response(group, id);
+                if led && reply_to.version >= SKIP_ASSIGNMENT_FROM {
+                    response.skip_assignment = true;
+                } else if led {
+                    // An older client must not take itself for a leader that has to assign.
+                    former_id.clone_into(&mut response.leader);
+                    response.members = Vec::new();
+                }
+                self.reply(reply_to, response);
             }
-            self.reply(reply_to, response);
-        } else {
-            if let Some(member) = group.members.get_mut(id) {
-                member.awaiting_join = Some(reply_to);
+            GroupState::Stable | GroupState::CompletingRebalance => {
+                self.prepare_rebalance(&request.group_id, now);
             }
-            self.prepare_rebalance(&request.group_id, now);
+            GroupState::PreparingRebalance | GroupState::Empty => {
+                self.complete_join_if_all_are_here(&request.group_id, now);
+            }
         }
         if let Some(reply_to) = fenced_join {
-            self.reply(
-                reply_to,
-                refused(ErrorCode::FENCED_INSTANCE_ID, former_id.to_owned()),
-            );
+            let code = ErrorCode::FENCED_INSTANCE_ID;
+            self.refuse_join(reply_to, code, former_id.to_owned());
         }
         if let Some(reply_to) = fenced_sync {
             self.reply(reply_to, sync_refused(ErrorCode::FENCED_INSTANCE_ID));

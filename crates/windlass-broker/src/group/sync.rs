@@ -46,15 +46,13 @@ impl Groups {
             GroupState::Empty => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
             GroupState::PreparingRebalance => return Err(ErrorCode::REBALANCE_IN_PROGRESS),
             GroupState::Stable => {
-                if let Some(member) = group.members.get_mut(&request.member_id) {
-                    member.heard_of(now);
-                }
+                group.has_synced(&request.member_id);
                 return Ok(Some(sync_response(group, &request.member_id)));
             }
             GroupState::CompletingRebalance => {}
         }
+        group.has_synced(&request.member_id);
         if let Some(member) = group.members.get_mut(&request.member_id) {
-            member.heard_of(now);
             member.awaiting_sync = Some(reply_to);
         }
         if leads {
@@ -86,6 +84,7 @@ impl Groups {
             .into_iter()
             .map(|(reply_to, member)| (reply_to, sync_response(group, &member)))
             .collect();
+        group.write_record();
         for (reply_to, response) in answers {
             self.reply(reply_to, response);
         }
@@ -126,6 +125,18 @@ impl Groups {
             GroupState::Empty => Err(ErrorCode::UNKNOWN_MEMBER_ID),
             GroupState::PreparingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
             GroupState::CompletingRebalance | GroupState::Stable => Ok(()),
+        }
+    }
+}
+
+impl ClassicGroup {
+    /// The member has asked for its assignment.
+    fn has_synced(&mut self, member_id: &str) {
+        if let Some(member) = self.members.get_mut(member_id) {
+            member.owes_sync = false;
+        }
+        if self.members.values().all(|member| !member.owes_sync) {
+            self.sync_deadline = None;
         }
     }
 }
