@@ -16,7 +16,7 @@
     unreachable_pub,
     reason = "the targets are public in the crate they come from"
 )]
-#[path = "../../../tests/fuzz/src/lib.rs"]
+#[path = "../../../tests/fuzz/src/reader.rs"]
 mod targets;
 
 use std::fs;
