@@ -16,6 +16,7 @@ mod metadata;
 mod offsets;
 mod operation;
 mod poll;
+mod positions;
 mod rebalance;
 mod routing;
 

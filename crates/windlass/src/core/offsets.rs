@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use windlass_fetch::{ListOffsetsId, OffsetLookup};
+use windlass_fetch::ListOffsetsId;
 use windlass_group::{CommitError, CommitId, CommitMode, OffsetFetchId, OffsetFetchResults};
 use windlass_machine::Wakeup;
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use super::group_events::{commit_error, offset_fetch_error};
-use super::{CommitWhat, ConsumerCore, Interest, OffsetQuery, OperationId, Reply, SeekTo};
+use super::{CommitWhat, ConsumerCore, OperationId, Reply};
 use crate::ConsumerError;
 
 /// Why a commit was sent.
@@ -36,12 +36,13 @@ enum OffsetFetchPurpose {
 /// What is under way.
 #[derive(Debug, Default)]
 pub(super) struct OffsetWork {
-    commits: BTreeMap<CommitId, (CommitPurpose, BTreeMap<TopicPartition, OffsetAndMetadata>)>,
+    pub(super) commits:
+        BTreeMap<CommitId, (CommitPurpose, BTreeMap<TopicPartition, OffsetAndMetadata>)>,
     offset_fetches: BTreeMap<OffsetFetchId, OffsetFetchPurpose>,
-    lookups: BTreeMap<ListOffsetsId, OperationId>,
-    positions: BTreeMap<OperationId, (TopicPartition, Instant)>,
+    pub(super) lookups: BTreeMap<ListOffsetsId, OperationId>,
+    pub(super) positions: BTreeMap<OperationId, (TopicPartition, Instant)>,
     /// Partitions whose committed offsets could not be told, and when to ask for them again.
-    again: Option<(Instant, BTreeSet<TopicPartition>)>,
+    pub(super) again: Option<(Instant, BTreeSet<TopicPartition>)>,
 }
 
 impl OffsetWork {
@@ -319,168 +320,6 @@ impl ConsumerCore {
             .ask_again(again, now + self.config.retry_backoff_max);
     }
 
-    pub(super) fn position(
-        &mut self,
-        operation: OperationId,
-        partition: TopicPartition,
-        deadline: Instant,
-    ) {
-        if !self.fetch.is_assigned(&partition) {
-            self.fail(
-                operation,
-                ConsumerError::NotAssigned {
-                    topic_partition: partition,
-                    operation: "position",
-                },
-            );
-            return;
-        }
-        self.offset_work
-            .positions
-            .insert(operation, (partition, deadline));
-    }
-
-    /// Answers those who wait for a position that is known by now.
-    pub(super) fn answer_positions(&mut self) {
-        for (operation, (partition, deadline)) in std::mem::take(&mut self.offset_work.positions) {
-            if let Some(position) = self.fetch.position(&partition) {
-                self.reply(operation, Reply::Position(position.offset));
-            } else if self.fetch.is_assigned(&partition) {
-                self.offset_work
-                    .positions
-                    .insert(operation, (partition, deadline));
-            } else {
-                self.fail(
-                    operation,
-                    ConsumerError::NotAssigned {
-                        topic_partition: partition,
-                        operation: "position",
-                    },
-                );
-            }
-        }
-    }
-
-    pub(super) fn offset_work_due(&mut self, now: Instant) {
-        if let Some((_, partitions)) = self.offset_work.again.take_if(|(at, _)| *at <= now) {
-            self.ask_for_committed(partitions, now);
-        }
-        let late: Vec<_> = self
-            .offset_work
-            .positions
-            .iter()
-            .filter(|(_, (_, deadline))| *deadline <= now)
-            .map(|(operation, _)| *operation)
-            .collect();
-        for operation in late {
-            if let Some((partition, _)) = self.offset_work.positions.remove(&operation) {
-                self.fail(
-                    operation,
-                    ConsumerError::TimedOut {
-                        operation: "position",
-                        waited: self.config.default_api_timeout,
-                        detail: format!("the position of {partition} is still being looked up"),
-                    },
-                );
-            }
-        }
-    }
-
-    pub(super) fn seek(
-        &mut self,
-        operation: OperationId,
-        partition: &TopicPartition,
-        to: SeekTo,
-        now: Instant,
-    ) {
-        if !self.fetch.is_assigned(partition) {
-            let topic_partition = partition.clone();
-            self.fail(
-                operation,
-                ConsumerError::NotAssigned {
-                    topic_partition,
-                    operation: "seek",
-                },
-            );
-            return;
-        }
-        self.ledger.forget_out(partition);
-        self.attention += 1;
-        self.with_fetch(|fetch| match to {
-            SeekTo::Offset(offset) => {
-                fetch.seek(partition, offset.offset, offset.leader_epoch, now);
-            }
-            SeekTo::Reset(reset) => fetch.seek_to(partition, reset.into(), now),
-        });
-        self.done(operation);
-    }
-
-    pub(super) fn pause(
-        &mut self,
-        operation: OperationId,
-        partitions: &BTreeSet<TopicPartition>,
-        now: Instant,
-    ) {
-        if self.refuse_foreign(operation, "pause", partitions) {
-            return;
-        }
-        self.with_fetch(|fetch| fetch.pause(partitions, now));
-        self.done(operation);
-    }
-
-    pub(super) fn resume(
-        &mut self,
-        operation: OperationId,
-        partitions: &BTreeSet<TopicPartition>,
-        now: Instant,
-    ) {
-        if self.refuse_foreign(operation, "resume", partitions) {
-            return;
-        }
-        self.with_fetch(|fetch| fetch.resume(partitions, now));
-        self.done(operation);
-    }
-
-    fn refuse_foreign(
-        &mut self,
-        operation: OperationId,
-        name: &'static str,
-        partitions: &BTreeSet<TopicPartition>,
-    ) -> bool {
-        let Some(foreign) = partitions
-            .iter()
-            .find(|partition| !self.fetch.is_assigned(partition))
-        else {
-            return false;
-        };
-        let topic_partition = foreign.clone();
-        self.fail(
-            operation,
-            ConsumerError::NotAssigned {
-                topic_partition,
-                operation: name,
-            },
-        );
-        true
-    }
-
-    pub(super) fn list_offsets(
-        &mut self,
-        operation: OperationId,
-        queries: BTreeMap<TopicPartition, OffsetQuery>,
-        deadline: Instant,
-        now: Instant,
-    ) {
-        let topics = queries.keys().map(|partition| partition.topic.clone());
-        self.metadata.add_interest(Interest::Question, topics, now);
-        let queries = queries
-            .into_iter()
-            .map(|(partition, query)| (partition, lookup(query)))
-            .collect();
-        let id = self.with_fetch(|fetch| fetch.list_offsets(queries, deadline, now));
-        self.offset_work.lookups.insert(id, operation);
-    }
-
     pub(super) fn forget_offset_work(&mut self, partitions: &BTreeSet<TopicPartition>) {
         if let Some((_, waiting)) = &mut self.offset_work.again {
             waiting.retain(|partition| !partitions.contains(partition));
@@ -490,17 +329,5 @@ impl ConsumerCore {
                 waiting.retain(|partition| !partitions.contains(partition));
             }
         }
-    }
-
-    pub(super) fn take_lookup(&mut self, id: ListOffsetsId) -> Option<OperationId> {
-        self.offset_work.lookups.remove(&id)
-    }
-}
-
-const fn lookup(query: OffsetQuery) -> OffsetLookup {
-    match query {
-        OffsetQuery::Beginning => OffsetLookup::Earliest,
-        OffsetQuery::End => OffsetLookup::Latest,
-        OffsetQuery::AtOrAfter(timestamp) => OffsetLookup::AtOrAfter(timestamp),
     }
 }
