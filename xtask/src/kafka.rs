@@ -1,82 +1,129 @@
 //! `cargo xtask kafka`: a real Apache Kafka on this machine, from its artifacts on Maven Central.
 
 mod cluster;
+mod files;
 mod jars;
 mod node;
+mod ports;
+mod probe;
+mod settings;
+
+use std::process::Command;
 
 use self::cluster::Cluster;
 use crate::process;
 
+const USAGE: &str = "usage: cargo xtask kafka VERB [--name NAME]
+
+  up [--nodes N]          start a cluster, or what of it does not run; prints its bootstrap address
+  down                    end it, and forget what it stored
+  status                  one line a node: id, port, pid, running or not
+  kill|stop|restart N…    SIGKILL, SIGTERM, or end and start again
+  fetch                   only bring the jars
+  classpath               the class path of Kafka and its tools
+  run CLASS ARGS…         run one of Kafka's own tools, such as org.apache.kafka.tools.TopicCommand
+
+Clusters of different names live side by side. Topics are not created by being asked for.
+A node logs to target/kafka/run/NAME/node-N.log; KAFKA_OPTS adds options for its Java.
+--quiet keeps back everything but answers and errors.";
+
 /// Dispatches the words after `kafka`.
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
-    let mut options = Options::parse(words)?;
-    let verb = if options.words.is_empty() {
-        String::new()
-    } else {
-        options.words.remove(0)
-    };
-    match verb.as_str() {
+    let options = Options::parse(words)?;
+    let cluster = Cluster::new(&options.name);
+    match options.verb.as_str() {
+        "up" => say(&cluster.up(options.nodes)?),
+        "down" => cluster.down(),
+        "status" => say(&cluster.status()?),
+        "kill" => cluster.signal(&options.ids()?, "-KILL"),
+        "stop" => cluster.signal(&options.ids()?, "-TERM"),
+        "restart" => cluster.restart(&options.ids()?),
         "fetch" => jars::class_path().map(drop),
-        "up" => say(&Cluster::new(&options.name).up(options.nodes)?),
-        "down" => Cluster::new(&options.name).down(),
-        "status" => say(&Cluster::new(&options.name).status()?),
-        "kill" => Cluster::new(&options.name).kill(options.node()?),
-        "stop" => Cluster::new(&options.name).stop(options.node()?),
-        "restart" => Cluster::new(&options.name).restart(options.node()?),
         "classpath" => say(&jars::class_path()?),
-        "run" => {
-            let class_path = jars::class_path()?;
-            let mut java = std::process::Command::new("java");
-            process::run(java.args(["-cp", &class_path]).args(&options.words))
-        }
-        _ => Err("usage: cargo xtask kafka up|down|status|kill N|stop N|restart N|fetch|classpath|run CLASS …".to_owned()),
+        "run" => tool(&options.words),
+        _ => Err(USAGE.to_owned()),
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the address is the verb's answer")]
+/// Runs one of Kafka's tools where this program runs, so that its paths mean what they say.
+fn tool(words: &[String]) -> Result<(), String> {
+    let (class, arguments) = words.split_first().ok_or(USAGE)?;
+    let mut java = Command::new("java");
+    java.args(jars::java_arguments()?);
+    process::run(java.arg(class).args(arguments))
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the verb")]
 fn say(text: &str) -> Result<(), String> {
     println!("{text}");
     Ok(())
 }
 
 /// The words after `kafka`, sorted.
+#[derive(Debug)]
 struct Options {
+    verb: String,
     name: String,
-    nodes: u16,
+    /// How many nodes were asked for.
+    nodes: Option<u16>,
+    /// What the verb works on.
     words: Vec<String>,
 }
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Self, String> {
         let mut options = Self {
+            verb: String::new(),
             name: "default".to_owned(),
-            nodes: 1,
+            nodes: None,
             words: Vec::new(),
         };
-        let mut words = words.iter();
+        let mut words = words.iter().copied();
         while let Some(word) = words.next() {
-            match *word {
-                _ if options.words.first().is_some_and(|verb| verb == "run") => {
-                    options.words.push((*word).to_owned());
-                }
-                "--name" => options.name = (*words.next().ok_or("--name needs a name")?).to_owned(),
-                "--nodes" => {
-                    let count = words.next().and_then(|count| count.parse().ok());
-                    options.nodes = count
-                        .filter(|count| (1..=9).contains(count))
-                        .ok_or("--nodes needs a number from 1 to 9")?;
-                }
+            match word {
+                "--name" => options.name = name(words.next())?,
+                "--nodes" => options.nodes = Some(count(words.next())?),
+                "--quiet" => jars::be_quiet(),
                 "--tls" | "--sasl" => return Err(format!("{word} is not supported yet")),
-                _ => options.words.push((*word).to_owned()),
+                "run" if options.verb.is_empty() => {
+                    options.verb = word.to_owned();
+                    options.words = words.by_ref().map(str::to_owned).collect();
+                    if options.words.first().is_some_and(|first| first == "--") {
+                        options.words.remove(0);
+                    }
+                }
+                _ if word.starts_with('-') => return Err(format!("{word}?\n{USAGE}")),
+                _ if options.verb.is_empty() => options.verb = word.to_owned(),
+                _ => options.words.push(word.to_owned()),
             }
         }
         Ok(options)
     }
 
-    fn node(&self) -> Result<u16, String> {
-        let word = self.words.first().ok_or("which node?")?;
-        word.parse().map_err(|_| format!("{word} is no node"))
+    /// The nodes that were named.
+    fn ids(&self) -> Result<Vec<u16>, String> {
+        if self.words.is_empty() {
+            return Err(format!("{} which node?", self.verb));
+        }
+        let parse = |word: &String| word.parse().map_err(|_| format!("{word} is no node"));
+        self.words.iter().map(parse).collect()
     }
+}
+
+/// A name that is a folder of its own under `target/kafka/run`.
+fn name(word: Option<&str>) -> Result<String, String> {
+    let name = word.ok_or("--name needs a name")?;
+    let harmless = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    if name.is_empty() || !name.chars().all(harmless) {
+        return Err(format!("{name:?}: a name is letters, digits, - and _"));
+    }
+    Ok(name.to_owned())
+}
+
+fn count(word: Option<&str>) -> Result<u16, String> {
+    word.and_then(|word| word.parse().ok())
+        .filter(|count| (1..=cluster::MOST_NODES).contains(count))
+        .ok_or_else(|| format!("--nodes needs a number from 1 to {}", cluster::MOST_NODES))
 }
 
 #[cfg(test)]
@@ -85,10 +132,34 @@ mod tests {
 
     #[test]
     fn options_may_stand_anywhere_but_after_run() {
-        let options = Options::parse(&["up", "--nodes", "3", "--name", "x"]).unwrap();
-        assert_eq!((options.nodes, options.name.as_str()), (3, "x"));
-        let options = Options::parse(&["run", "Tool", "--name", "y"]).unwrap();
-        assert_eq!(options.words, ["run", "Tool", "--name", "y"]);
-        assert!(Options::parse(&["up", "--nodes", "0"]).is_err());
+        let options = Options::parse(&["--quiet", "up", "--nodes", "3", "--name", "x"]).unwrap();
+        assert_eq!((options.nodes, options.name.as_str()), (Some(3), "x"));
+        assert_eq!((options.verb.as_str(), options.words.len()), ("up", 0));
+        for words in [
+            &["run", "Tool", "--name", "y"][..],
+            &["run", "--", "Tool", "--name", "y"],
+        ] {
+            let options = Options::parse(words).unwrap();
+            assert_eq!(options.words, ["Tool", "--name", "y"]);
+            assert_eq!(options.name, "default");
+        }
+        let options = Options::parse(&["kill", "1", "3"]).unwrap();
+        assert_eq!(options.ids().unwrap(), [1, 3]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for words in [
+            &["up", "--nodes", "0"][..],
+            &["up", "--nodes"],
+            &["up", "--tls"],
+            &["up", "--wipe"],
+            &["down", "--name", "../.."],
+            &["down", "--name", ""],
+        ] {
+            assert!(Options::parse(words).is_err(), "{words:?}");
+        }
+        assert!(Options::parse(&["kill"]).unwrap().ids().is_err());
+        assert!(Options::parse(&["kill", "one"]).unwrap().ids().is_err());
     }
 }

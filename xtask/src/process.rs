@@ -11,7 +11,9 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where build output goes.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let folder =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    root().join(folder)
 }
 
 /// The cargo that runs this program.

@@ -1,181 +1,194 @@
-//! One node: its configuration, its process.
+//! One node: its files, its process.
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::jars;
+use super::ports::Ports;
+use super::{files, jars, probe, settings};
 use crate::process::read;
 
-/// How long a node may take to answer after its start.
+/// How long a node may take to answer after its start, or to end after a signal.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A node of a cluster, as the files in its folder tell of it.
+/// How many of the last lines of a log go into an error.
+const LAST_LINES: usize = 15;
+
+/// A node of a cluster, as its files tell of it.
 pub(super) struct Node {
     pub(super) id: u16,
-    folder: PathBuf,
+    /// The cluster's folder, where the log is.
+    cluster: PathBuf,
 }
 
 impl Node {
     pub(super) fn new(cluster: &Path, id: u16) -> Self {
         Self {
             id,
-            folder: cluster.join(format!("node-{id}")),
+            cluster: cluster.to_path_buf(),
         }
     }
 
-    /// Writes the configuration and formats the log directory.
-    pub(super) fn prepare(&self, ports: &[(u16, u16)], cluster_id: &str) -> Result<(), String> {
-        fs::create_dir_all(&self.folder).map_err(|error| self.story(&error))?;
-        fs::write(self.config(), self.config_text(ports)).map_err(|error| self.story(&error))?;
-        let (port, _) = ports
-            .get(usize::from(self.id - 1))
-            .copied()
-            .unwrap_or_default();
-        fs::write(self.folder.join("port"), port.to_string())
-            .map_err(|error| self.story(&error))?;
+    /// Whether anything is known of it.
+    pub(super) fn exists(&self) -> bool {
+        self.folder().exists()
+    }
+
+    /// Whether it was prepared to the end.
+    pub(super) fn is_prepared(&self) -> bool {
+        self.data().join("meta.properties").exists()
+    }
+
+    pub(super) fn ports(&self) -> Result<Ports, String> {
+        Ports::load(&self.ports_file())
+    }
+
+    /// Writes down which ports the node has, so that nobody else is given them.
+    pub(super) fn reserve(&self, ports: Ports) -> Result<(), String> {
+        ports.save(&self.ports_file())
+    }
+
+    /// Writes the configuration and begins to format the log directory.
+    pub(super) fn prepare(
+        &self,
+        cluster: &BTreeMap<u16, Ports>,
+        cluster_id: &str,
+    ) -> Result<Child, String> {
+        let settings = settings::text(self.id, cluster, &self.data())?;
+        files::write(&self.settings_file(), &settings)?;
+        let log = files::append(&self.log())?;
         let mut format = Command::new("java");
-        format.args([
-            "-cp",
-            &jars::class_path()?,
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster_id,
-            "-c",
-        ]);
-        read(format.arg(self.config())).map(drop)
+        format
+            .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
+            .args(jars::java_arguments()?)
+            .args(["kafka.tools.StorageTool", "format"])
+            .args(["-t", cluster_id, "-c"])
+            .arg(self.settings_file())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        format.spawn().map_err(|error| format!("java: {error}"))
     }
 
-    /// Starts the process; it outlives this program.
+    /// Starts the process, in a process group of its own: it outlives this program, and an
+    /// interrupt at the terminal is not meant for it.
     pub(super) fn start(&self) -> Result<(), String> {
-        let log = File::create(self.log()).map_err(|error| self.story(&error))?;
-        let errors = log.try_clone().map_err(|error| self.story(&error))?;
-        let mut java = Command::new("setsid");
-        java.args([
-            "java",
-            "-Xmx400m",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            &jars::class_path()?,
-            "kafka.Kafka",
-        ])
-        .arg(self.config())
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors);
-        let child = java
-            .spawn()
-            .map_err(|error| format!("java cannot be started: {error}"))?;
-        fs::write(self.folder.join("pid"), child.id().to_string())
-            .map_err(|error| self.story(&error))
-    }
-
-    /// Waits until the node takes connections.
-    pub(super) fn await_answer(&self) -> Result<(), String> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()?));
-        let start = Instant::now();
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
-            // A process that is only just becoming java has no command line to know it by.
-            let settled = start.elapsed() > Duration::from_secs(2);
-            if start.elapsed() > PATIENCE || (settled && !self.is_alive()) {
-                return Err(format!(
-                    "node {} does not answer; its log is {}",
-                    self.id,
-                    self.log().display()
-                ));
+        let log = files::append(&self.log())?;
+        let errors = files::append(&self.log())?;
+        let more = std::env::var("KAFKA_OPTS").unwrap_or_default();
+        let mut java = Command::new("java");
+        java.arg("-Xmx400m")
+            .args(more.split_whitespace())
+            .args(jars::java_arguments()?)
+            .arg("kafka.Kafka")
+            .arg(self.settings_file())
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0);
+        let mut child = java.spawn().map_err(|error| format!("java: {error}"))?;
+        files::write(&self.pid_file(), &child.id().to_string())?;
+        // For a moment a new process has no command line to know it by.
+        while !self.is_alive() {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return Err(self.complaint("cannot be started"));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(5));
         }
         Ok(())
     }
 
-    pub(super) fn port(&self) -> Result<u16, String> {
-        let text =
-            fs::read_to_string(self.folder.join("port")).map_err(|error| self.story(&error))?;
-        text.trim()
-            .parse()
-            .map_err(|_| format!("node {}: {text:?} is no port", self.id))
+    /// Waits until the node answers, and knows these nodes to be alive.
+    pub(super) fn await_answer(&self, nodes: &BTreeSet<u16>) -> Result<(), String> {
+        let port = self.ports()?.client;
+        let start = Instant::now();
+        while !probe::brokers(port).is_ok_and(|found| found.is_superset(nodes)) {
+            if !self.is_alive() {
+                return Err(self.complaint("has ended"));
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(self.complaint("does not answer"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
-        fs::read_to_string(self.folder.join("pid"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        let text = fs::read_to_string(self.pid_file()).ok()?;
+        text.trim().parse().ok()
     }
 
-    /// Whether the process runs, and is Kafka: the system may have given its number away again.
+    /// Whether the process runs, and is this node: the system may have given its number away again.
     pub(super) fn is_alive(&self) -> bool {
         let Some(pid) = self.pid() else {
             return false;
         };
-        let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&command_line).contains("kafka.Kafka")
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let settings = self.settings_file();
+        words
+            .split(|byte| *byte == 0)
+            .any(|word| word == settings.as_os_str().as_encoded_bytes())
     }
 
-    /// Sends a signal, and waits until the process is gone.
+    /// Sends a signal to the process if it runs.
     pub(super) fn signal(&self, signal: &str) -> Result<(), String> {
-        let Some(pid) = self.pid().filter(|_| self.is_alive()) else {
-            return Ok(());
-        };
-        read(Command::new("kill").args([signal, &pid.to_string()]))?;
+        match self.pid().filter(|_| self.is_alive()) {
+            Some(pid) => read(Command::new("kill").args([signal, &pid.to_string()])).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the process is gone.
+    pub(super) fn await_end(&self) -> Result<(), String> {
         let start = Instant::now();
         while self.is_alive() {
             if start.elapsed() > PATIENCE {
-                return Err(format!("node {} does not end", self.id));
+                return Err(self.complaint("does not end"));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }
 
-    fn config(&self) -> PathBuf {
-        self.folder.join("server.properties")
+    /// What went wrong, with the end of the log, for the log may be gone when somebody reads this.
+    pub(super) fn complaint(&self, what: &str) -> String {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let from = lines.len().saturating_sub(LAST_LINES);
+        let last = lines.get(from..).unwrap_or_default().join("\n");
+        format!(
+            "node {} {what}; the end of {}:\n{last}",
+            self.id,
+            self.log().display()
+        )
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.cluster.join(format!("node-{}", self.id))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.folder().join("server.properties")
+    }
+
+    fn ports_file(&self) -> PathBuf {
+        self.folder().join("ports")
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder().join("pid")
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.join("log.txt")
-    }
-
-    fn story(&self, error: &std::io::Error) -> String {
-        format!("{}: {error}", self.folder.display())
-    }
-
-    fn config_text(&self, ports: &[(u16, u16)]) -> String {
-        let (port, controller_port) = ports
-            .get(usize::from(self.id - 1))
-            .copied()
-            .unwrap_or_default();
-        let voters: Vec<String> = (1..)
-            .zip(ports)
-            .map(|(id, (_, controller))| format!("{id}@127.0.0.1:{controller}"))
-            .collect();
-        let nodes = ports.len();
-        let id = self.id;
-        format!(
-            "process.roles=broker,controller\nnode.id={id}\nbroker.rack=rack-{id}\n\
-             controller.quorum.voters={voters}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
-             log.dirs={data}\nauto.create.topics.enable=false\n\
-             default.replication.factor={nodes}\nmin.insync.replicas=1\n\
-             offsets.topic.replication.factor={nodes}\noffsets.topic.num.partitions=3\n\
-             transaction.state.log.replication.factor={nodes}\ntransaction.state.log.min.isr=1\n\
-             transaction.state.log.num.partitions=3\nshare.coordinator.state.topic.replication.factor={nodes}\n\
-             group.initial.rebalance.delay.ms=0\ngroup.min.session.timeout.ms=1000\n\
-             group.consumer.min.session.timeout.ms=1000\ngroup.consumer.session.timeout.ms=6000\n\
-             group.consumer.min.heartbeat.interval.ms=100\ngroup.consumer.heartbeat.interval.ms=1000\n\
-             replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector\n\
-             broker.session.timeout.ms=6000\nbroker.heartbeat.interval.ms=1000\n\
-             controlled.shutdown.enable=true\n",
-            voters = voters.join(","),
-            data = self.folder.join("data").display(),
-        )
+        self.cluster.join(format!("node-{}.log", self.id))
     }
 }
