@@ -122,13 +122,22 @@ pub(super) fn check(tree: &Tree, problems: &mut Vec<String>) {
     }
 }
 
-/// The names under `[dependencies]`.
+/// The names of what the crate is built from, whichever way the manifest says it. What only its tests
+/// need is not held against it here.
 fn dependencies(manifest: &str) -> Vec<&str> {
     let mut inside = false;
     let mut names = Vec::new();
     for line in manifest.lines() {
-        if line.starts_with('[') {
-            inside = line.trim() == "[dependencies]";
+        if let Some(section) = line.strip_prefix('[') {
+            let section = section.trim_end().trim_end_matches(']');
+            // `[dependencies]`, `[target.'…'.dependencies]`, or one of its own: `[dependencies.name]`.
+            let after = section
+                .split_once("build-dependencies")
+                .or_else(|| section.split_once("dependencies"))
+                .filter(|(before, _)| before.is_empty() || before.ends_with('.'))
+                .map(|(_, after)| after);
+            inside = after == Some("");
+            names.extend(after.and_then(|after| after.strip_prefix('.')));
         } else if inside && let Some((name, _)) = line.split_once(['=', '.']) {
             names.push(name.trim());
         }
@@ -140,23 +149,47 @@ fn dependencies(manifest: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_dependency_outside_the_table_is_found() {
-        let manifest = "[dependencies]\nwindlass-model = { workspace = true }\ntokio.workspace = true\n[dev-dependencies]\nproptest = \"1\"\n";
-        let tree = Tree::of(&[("crates/windlass-assignor/Cargo.toml", manifest)]);
+    fn problems(folder: &str, manifest: &str) -> Vec<String> {
+        let path = format!("crates/{folder}/Cargo.toml");
         let mut problems = Vec::new();
-        check(&tree, &mut problems);
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].contains("tokio"));
+        check(&Tree::of(&[(&path, manifest)]), &mut problems);
+        problems
+    }
+
+    #[test]
+    fn a_dependency_outside_the_table_is_found_wherever_it_stands() {
+        for manifest in [
+            "[dependencies]\nwindlass-model = { workspace = true }\ntokio = \"1\"\n",
+            "[dependencies]\ntokio.workspace = true\n",
+            "[dependencies.tokio]\nversion = \"1\"\n",
+            "[target.'cfg(unix)'.dependencies]\ntokio = \"1\"\n",
+            "[build-dependencies]\ntokio = \"1\"\n",
+        ] {
+            let found = problems("windlass-assignor", manifest);
+            assert_eq!(found.len(), 1, "{manifest}{found:?}");
+            assert!(found[0].contains("may not depend on tokio"));
+        }
+        let tests_only = "[dev-dependencies]\nproptest = \"1\"\n[lints]\nworkspace = true\n";
+        assert_eq!(problems("windlass-assignor", tests_only), [""; 0]);
+    }
+
+    #[test]
+    fn layers_hold_in_both_directions() {
+        let on = |name: &str| format!("[dependencies]\n{name} = {{ workspace = true }}\n");
+        assert_eq!(
+            problems("windlass-group", &on("windlass-protocol")),
+            [""; 0]
+        );
+        assert_eq!(
+            problems("windlass-protocol", &on("windlass-group")).len(),
+            1
+        );
+        assert_eq!(problems("windlass-broker", &on("windlass")).len(), 1);
+        assert_eq!(problems("windlass-model", &on("bytes")).len(), 1);
     }
 
     #[test]
     fn an_unknown_crate_is_found() {
-        let mut problems = Vec::new();
-        check(
-            &Tree::of(&[("crates/windlass-extra/Cargo.toml", "")]),
-            &mut problems,
-        );
-        assert!(problems[0].contains("not in the table"));
+        assert!(problems("windlass-extra", "")[0].contains("not in the table"));
     }
 }
