@@ -11,6 +11,10 @@ const NOT_SPOKEN: &[ApiKey] = &[
     ApiKey::ConsumerGroupDescribe,
 ];
 
+/// From the next version on, the end of a transaction gives the producer a new epoch (KIP-890), which
+/// this broker does not do.
+const LAST_END_TXN_WITHOUT_NEW_EPOCH: i16 = 4;
+
 /// The answer to a question in this version. A version that is not known is answered in version 0
 /// with the versions of this API, so that the client can ask again (KIP-511).
 pub(super) fn answer(version: i16) -> ApiVersionsResponse {
@@ -32,7 +36,11 @@ pub(super) fn answer(version: i16) -> ApiVersionsResponse {
             } else {
                 api.versions().min
             },
-            max_version: api.versions().max,
+            max_version: if *api == ApiKey::EndTxn {
+                LAST_END_TXN_WITHOUT_NEW_EPOCH
+            } else {
+                api.versions().max
+            },
         })
         .collect();
     ApiVersionsResponse {

@@ -13,6 +13,12 @@ use crate::connection::ReplyTo;
 use crate::topic::Partition;
 use crate::{ClusterCore, Inbound};
 
+/// The first version that can say who leads instead.
+const CURRENT_LEADER_FROM: i16 = 12;
+
+/// The first version that can say where that leader listens (KIP-951).
+const NODE_ENDPOINTS_FROM: i16 = 16;
+
 /// A fetch that waits for more to return.
 #[derive(Debug)]
 pub(crate) struct WaitingFetch {
@@ -98,7 +104,9 @@ impl ClusterCore {
                         nothing_yet &= bytes == 0;
                         data
                     }
-                    Err(code) => self.refuse(topic, wish, code, &mut node_endpoints),
+                    Err(code) => {
+                        self.refuse(inbound.version, topic, wish, code, &mut node_endpoints)
+                    }
                 };
                 partitions.push(data);
             }
@@ -141,6 +149,7 @@ impl ClusterCore {
 
     fn refuse(
         &self,
+        version: i16,
         topic: &FetchTopic,
         wish: &FetchPartition,
         error_code: ErrorCode,
@@ -159,14 +168,15 @@ impl ClusterCore {
             .topics
             .find(&topic.topic, topic.topic_id)
             .and_then(|(_, found)| found.partition(wish.partition));
-        if let (true, Some(partition)) = (moved, partition)
+        if let (true, Some(partition)) = (moved && version >= CURRENT_LEADER_FROM, partition)
             && let Some(leader) = partition.leader
         {
             data.current_leader = LeaderIdAndEpoch {
                 leader_id: leader.0,
                 leader_epoch: partition.leader_epoch,
             };
-            if let Some(endpoint) = self.nodes.endpoint(leader)
+            if version >= NODE_ENDPOINTS_FROM
+                && let Some(endpoint) = self.nodes.endpoint(leader)
                 && node_endpoints.iter().all(|known| known.node_id != leader.0)
             {
                 node_endpoints.push(NodeEndpoint {

@@ -12,6 +12,9 @@ use crate::partition_log::Appended;
 use crate::topic::Partition;
 use crate::{ClusterCore, Inbound};
 
+/// The first version that can say who leads instead (KIP-951).
+const CURRENT_LEADER_FROM: i16 = 10;
+
 impl ClusterCore {
     pub(super) fn produce(
         &mut self,
@@ -93,7 +96,8 @@ impl ClusterCore {
             },
             Err(code) => {
                 let mut response = refused(index, code);
-                if code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+                if inbound.version >= CURRENT_LEADER_FROM
+                    && code == ErrorCode::NOT_LEADER_OR_FOLLOWER
                     && let Some(leader) = partition.leader
                 {
                     response.current_leader = LeaderIdAndEpoch {
