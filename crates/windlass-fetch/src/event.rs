@@ -103,6 +103,17 @@ pub enum FetchError {
         /// What is wrong, and where the next batch begins if the batch says so credibly.
         detail: String,
     },
+    /// The broker sends no more than the beginning of the batch at the position, however much it is
+    /// asked for. It is tried again from time to time.
+    #[error(
+        "the broker does not send the whole batch at offset {offset}, though asked for {asked} bytes"
+    )]
+    BatchTooLarge {
+        /// The next offset to fetch.
+        offset: i64,
+        /// Bytes that were asked for.
+        asked: i32,
+    },
     /// The broker cannot be asked, and that will not pass by itself: it does not accept who we are,
     /// or speaks no version that we do. It is tried again from time to time.
     #[error("{detail}")]

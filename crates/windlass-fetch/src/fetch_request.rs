@@ -10,6 +10,7 @@ use windlass_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopi
 use crate::FetchMachine;
 use crate::machine::InFlight;
 use crate::partition::PartitionState;
+use crate::source::SHORT_WAIT;
 
 /// The last version of Fetch that names topics; later ones go by topic id (KIP-516).
 const LAST_VERSION_BY_NAME: i16 = 12;
@@ -24,8 +25,14 @@ pub(crate) struct FetchInFlight {
     pub(crate) names: BTreeMap<TopicId, TopicName>,
     /// The partition whose part of the response is arriving.
     pub(crate) current: Option<TopicPartition>,
+    /// Whether a batch of it came.
+    pub(crate) has_batches: bool,
     /// Whether the broker said anything of what was asked for.
     pub(crate) answered: bool,
+    /// Whether the next fetch will not be the same again.
+    pub(crate) progressed: bool,
+    /// An answer with nothing in it is not to be expected before.
+    pub(crate) patient_until: Instant,
 }
 
 /// What is to be fetched from one broker.
@@ -55,7 +62,11 @@ impl FetchMachine {
             .into_iter()
             .partition(|(node, _)| last.is_none_or(|last| *node > last));
         for (node, wanted) in after.into_iter().chain(before) {
-            if wanted.partitions.is_empty() || busy.contains(&node) || self.rests(node, now) {
+            let pauses = self
+                .sources
+                .get(&node)
+                .is_some_and(|source| source.fetchable_from(now).is_some());
+            if wanted.partitions.is_empty() || busy.contains(&node) || pauses {
                 continue;
             }
             let Some(affordable) = self.budget.share(brokers, least, self.ready) else {
@@ -102,7 +113,15 @@ impl FetchMachine {
 
     fn send_fetch(&mut self, node: NodeId, mut wanted: Wanted, affordable: usize, now: Instant) {
         let affordable = i32::try_from(affordable).unwrap_or(i32::MAX);
-        let max_bytes = affordable.min(self.config.max_bytes);
+        // A batch that did not fit has to come whole, whatever it takes.
+        let enlarged = wanted
+            .partitions
+            .iter()
+            .filter_map(|wanted| self.partitions.get(wanted)?.fetch_bytes)
+            .max();
+        let max_bytes = affordable
+            .min(self.config.max_bytes)
+            .max(enlarged.unwrap_or(0));
         let max_wait = self.config.max_wait;
         let source = self.source(node);
         source.rotate(&mut wanted.partitions);
@@ -127,13 +146,16 @@ impl FetchMachine {
         let by_name = names.remove(&TopicId::ZERO).is_some();
         let max_version = by_name.then_some(LAST_VERSION_BY_NAME);
         let deadline = now + self.config.request_timeout + self.config.max_wait;
-        let expected = self.expected_bytes(asked.len(), max_bytes);
+        let expected = self.expected_bytes(asked.len(), max_bytes, enlarged);
         let in_flight = InFlight::Fetch(FetchInFlight {
             node,
             asked,
             names,
             current: None,
+            has_batches: false,
             answered: false,
+            progressed: false,
+            patient_until: now + max_wait.max(SHORT_WAIT) / 2,
         });
         let id = self.ask(node, request.into(), max_version, deadline, in_flight);
         self.tally.fetches += 1;
@@ -141,14 +163,17 @@ impl FetchMachine {
         self.budget.reserve(id, expected);
     }
 
-    fn expected_bytes(&self, partitions: usize, max_bytes: i32) -> usize {
+    fn expected_bytes(&self, partitions: usize, max_bytes: i32, enlarged: Option<i32>) -> usize {
         let each = usize::try_from(self.config.max_partition_bytes).unwrap_or(0);
+        let more = usize::try_from(enlarged.unwrap_or(0)).unwrap_or(0);
         each.saturating_mul(partitions)
+            .saturating_add(more)
             .min(usize::try_from(max_bytes).unwrap_or(0))
     }
 
     /// The partitions by topic; runs of one topic share an entry, and the order is kept.
     fn fetch_topics(&self, partitions: &[TopicPartition], max_bytes: i32) -> Vec<FetchTopic> {
+        let usual = self.config.max_partition_bytes.min(max_bytes);
         let mut topics: Vec<FetchTopic> = Vec::new();
         for topic_partition in partitions {
             let Some(state) = self.partitions.get(topic_partition) else {
@@ -158,7 +183,7 @@ impl FetchMachine {
                 partition: topic_partition.partition,
                 current_leader_epoch: LeaderEpoch::to_wire(state.leader_epoch),
                 fetch_offset: state.queue.next_fetch().offset,
-                partition_max_bytes: self.config.max_partition_bytes.min(max_bytes),
+                partition_max_bytes: state.fetch_bytes.unwrap_or(usual),
                 ..FetchPartition::default()
             };
             match topics.last_mut() {

@@ -6,19 +6,14 @@ use windlass_machine::RequestId;
 use windlass_model::{BrokerEndpoint, NodeId, TopicPartition};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::fetch_response::{FetchPart, FetchedPartition, NodeEndpoint};
-use windlass_protocol::records::{BatchError, BatchHeader, ControlRecordType, RecordBatch};
 
 use crate::aborted::AbortedTransactions;
 use crate::machine::InFlight;
-use crate::partition::PartitionState;
-use crate::{FetchError, FetchEvent, FetchMachine, IsolationLevel};
+use crate::{FetchError, FetchEvent, FetchMachine};
 
 /// How long a follower is read from before the leader is asked again whom it would rather have read
 /// from; Kafka's default of `metadata.max.age.ms`, which Java uses for it.
 const READ_REPLICA_LEASE: Duration = Duration::from_secs(300);
-
-/// What a control batch may grow to when it is looked into.
-const LARGEST_CONTROL_BATCH: usize = 1024 * 1024;
 
 impl FetchMachine {
     /// A part of a Fetch response arrived.
@@ -41,12 +36,7 @@ impl FetchMachine {
                 last_offset,
                 error,
             } => self.on_corrupt_batch(id, base_offset, last_offset, &error, now),
-            FetchPart::PartitionEnd(end) => {
-                if let Some(leader) = end.current_leader {
-                    self.on_leader_hint(id, &leader);
-                }
-                self.set_arriving(id, None);
-            }
+            FetchPart::PartitionEnd(end) => self.on_partition_end(id, &end, now),
             FetchPart::End { node_endpoints } => self.on_end(node_endpoints),
         }
         self.note_ready();
@@ -63,6 +53,11 @@ impl FetchMachine {
                     self.rest(fetch.node, now);
                 } else if !self.rests(fetch.node, now) {
                     self.source(fetch.node).settle_down();
+                }
+                if fetch.answered && !fetch.progressed && now < fetch.patient_until {
+                    self.stand_in(fetch.node, now);
+                } else {
+                    self.source(fetch.node).went_well();
                 }
             }
             Some(other) => {
@@ -92,25 +87,46 @@ impl FetchMachine {
         self.set_arriving(id, current.clone());
         let Some(topic_partition) = current else {
             self.tally.stale_parts += 1;
+            self.note_progress(id);
             return;
         };
         if fetched.error_code.is_error() {
+            self.note_progress(id);
             self.on_partition_error(id, &topic_partition, fetched.error_code, now);
             return;
         }
+        let follower = self.preferred_follower(id, &topic_partition, &fetched);
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;
         };
-        state.settle_down();
+        if follower.is_none() {
+            state.settle_down();
+        }
         state.told = None;
         state.high_watermark = (fetched.high_watermark >= 0).then_some(fetched.high_watermark);
         state.last_stable_offset =
             (fetched.last_stable_offset >= 0).then_some(fetched.last_stable_offset);
         state.aborted = AbortedTransactions::new(fetched.aborted_transactions);
-        if fetched.preferred_read_replica >= 0 {
-            let follower = NodeId(fetched.preferred_read_replica);
+        if let Some(follower) = follower {
+            self.note_progress(id);
             self.read_from_follower(&topic_partition, follower, now);
         }
+    }
+
+    /// The follower that the leader would rather have read from. What others than the leader say of
+    /// that does not count, or we might be sent in a circle.
+    fn preferred_follower(
+        &self,
+        id: RequestId,
+        topic_partition: &TopicPartition,
+        fetched: &FetchedPartition,
+    ) -> Option<NodeId> {
+        let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) else {
+            return None;
+        };
+        let leader = self.partitions.get(topic_partition)?.leader?;
+        let follower = NodeId(fetched.preferred_read_replica);
+        (follower.0 >= 0 && leader == fetch.node && follower != leader).then_some(follower)
     }
 
     /// The partition of the request that this part is of, by name or by id.
@@ -205,7 +221,11 @@ impl FetchMachine {
 
     /// Goes back to the leader, if this response comes from a follower. A follower may know less of
     /// the log, so its errors mean nothing.
-    fn leave_follower(&mut self, id: RequestId, topic_partition: &TopicPartition) -> bool {
+    pub(crate) fn leave_follower(
+        &mut self,
+        id: RequestId,
+        topic_partition: &TopicPartition,
+    ) -> bool {
         let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) else {
             return false;
         };
@@ -217,76 +237,6 @@ impl FetchMachine {
         }
         state.read_replica = None;
         true
-    }
-
-    fn on_batch(&mut self, id: RequestId, batch: RecordBatch) {
-        let Some(topic_partition) = self.arriving(id) else {
-            self.tally.stale_parts += 1;
-            return;
-        };
-        let read_committed = self.config.isolation_level == IsolationLevel::ReadCommitted;
-        let Some(state) = self.partitions.get_mut(&topic_partition) else {
-            return;
-        };
-        if read_committed && beyond_stable(state, batch.header()) {
-            return;
-        }
-        let before = state.queue.bytes();
-        if batch.header().is_control {
-            if let Some(kind) = control_kind(&batch) {
-                state.aborted.end(batch.header(), kind);
-            }
-            state.queue.push_skipped(&batch);
-        } else if read_committed && state.aborted.covers(batch.header()) {
-            self.tally.aborted_batches += 1;
-            state.queue.push_skipped(&batch);
-        } else {
-            state.queue.push(batch);
-        }
-        let grown = state.queue.bytes() - before;
-        if grown > 0 {
-            if !self.ready && state.may_hand_out() {
-                self.ready = true;
-                self.events.push_back(FetchEvent::RecordsReady);
-            }
-            self.budget.arrived(id, grown);
-            self.loaded.insert(topic_partition);
-        }
-    }
-
-    fn on_corrupt_batch(
-        &mut self,
-        id: RequestId,
-        base_offset: i64,
-        last_offset: Option<i64>,
-        error: &BatchError,
-        now: Instant,
-    ) {
-        let Some(topic_partition) = self.arriving(id) else {
-            self.tally.stale_parts += 1;
-            return;
-        };
-        // What follows it must not be handed out before the application has decided.
-        self.set_arriving(id, None);
-        let from_follower = self.leave_follower(id, &topic_partition);
-        let Some(state) = self.partitions.get_mut(&topic_partition) else {
-            return;
-        };
-        if from_follower {
-            state.back_off(&mut self.random, now);
-            return;
-        }
-        let next = last_offset.map(|last| format!("; the next batch begins at {}", last + 1));
-        let failure = FetchError::Corrupt {
-            offset: base_offset.max(state.queue.next_fetch().offset),
-            detail: format!("{error}{}", next.unwrap_or_default()),
-        };
-        if state.queue.is_empty() {
-            self.fail(&topic_partition, failure);
-        } else {
-            // The sound batches before it are handed out first.
-            state.failure_ahead = Some(failure);
-        }
     }
 
     fn on_end(&mut self, node_endpoints: Vec<NodeEndpoint>) {
@@ -306,7 +256,7 @@ impl FetchMachine {
     }
 
     /// Whether an answer to this request still counts for the partition.
-    fn still_counts(&self, id: RequestId, topic_partition: &TopicPartition) -> bool {
+    pub(crate) fn still_counts(&self, id: RequestId, topic_partition: &TopicPartition) -> bool {
         let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) else {
             return false;
         };
@@ -316,31 +266,4 @@ impl FetchMachine {
             .map(|state| state.epoch);
         epoch.is_some() && fetch.asked.get(topic_partition).copied() == epoch
     }
-
-    /// The partition whose part is arriving, if it still counts.
-    pub(crate) fn arriving(&self, id: RequestId) -> Option<TopicPartition> {
-        let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id) else {
-            return None;
-        };
-        let current = fetch.current.clone()?;
-        self.still_counts(id, &current).then_some(current)
-    }
-
-    fn set_arriving(&mut self, id: RequestId, current: Option<TopicPartition>) {
-        if let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) {
-            fetch.current = current;
-        }
-    }
-}
-
-/// Whether the batch lies where transactions are undecided; a broker should not have sent it.
-fn beyond_stable(state: &PartitionState, header: &BatchHeader) -> bool {
-    state
-        .last_stable_offset
-        .is_some_and(|stable| header.base_offset >= stable)
-}
-
-fn control_kind(batch: &RecordBatch) -> Option<ControlRecordType> {
-    let decoded = batch.decompressed(LARGEST_CONTROL_BATCH).ok()?;
-    Some(decoded.control_record().ok()?.record_type)
 }

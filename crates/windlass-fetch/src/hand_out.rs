@@ -22,7 +22,7 @@ pub struct TakenRecords {
     pub until_offset: i64,
     /// Where the consumer stood before it.
     pub position_before: OffsetAndMetadata,
-    /// Where the consumer stands after it.
+    /// Where the consumer stands after it, and after what holds no records behind it.
     pub position_after: OffsetAndMetadata,
     /// Present where other parts of the batch go to others.
     pub(crate) decoding: Option<SharedDecoding>,

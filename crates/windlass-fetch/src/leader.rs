@@ -6,7 +6,6 @@ use windlass_machine::RequestId;
 use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
 use windlass_protocol::fetch_response::LeaderIdAndEpoch;
 
-use crate::partition::Stage;
 use crate::{FetchMachine, Standing};
 
 impl FetchMachine {
@@ -39,7 +38,7 @@ impl FetchMachine {
             }
             if made_anew {
                 // What is still on its way is of the topic that was deleted.
-                state.epoch = fresh;
+                state.forget_questions(fresh);
             }
             if leader.is_none() {
                 leaderless = Some(topic_partition.clone());
@@ -63,8 +62,13 @@ impl FetchMachine {
         };
         let leader_epoch = LeaderEpoch::from_wire(hint.leader_epoch);
         if hint.leader_id >= 0 && leader_epoch > state.leader_epoch {
+            // Brokers that send us round and round are not to do so without a pause.
+            let pause = state.retry_at.filter(|_| state.failures() > 1);
             let leader = Some(NodeId(hint.leader_id));
             self.change_leader(&topic_partition, leader, leader_epoch);
+            if let Some(state) = self.partitions.get_mut(&topic_partition) {
+                state.retry_at = pause;
+            }
         }
     }
 
@@ -86,15 +90,11 @@ impl FetchMachine {
         state.read_replica = None;
         // What the former leader still sends may not be in the log of the new one, and what was the
         // matter with the former one may not be with the new one.
-        state.epoch = fresh;
+        state.forget_questions(fresh);
         state.failure_ahead = None;
         state.retry_at = None;
         if state.standing() == Standing::Fetching {
             state.validate();
-        }
-        match state.stage_mut() {
-            Stage::Resetting { asked, .. } | Stage::Validating { asked } => *asked = false,
-            Stage::Awaiting | Stage::Fetching | Stage::Failed | Stage::Nowhere => {}
         }
     }
 }

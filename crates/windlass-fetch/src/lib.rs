@@ -20,6 +20,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod aborted;
+mod arrival;
 mod budget;
 mod config;
 mod event;

@@ -167,7 +167,7 @@ impl FetchMachine {
         let retries = self.partitions.values().filter_map(|state| state.retry_at);
         let rests = self.sources.values();
         self.wake_at = retries
-            .chain(rests.filter_map(|source| source.rests_until(now)))
+            .chain(rests.filter_map(|source| source.fetchable_from(now)))
             .chain(self.lookups.retry_at())
             .filter(|at| *at > now)
             .min();
@@ -227,6 +227,13 @@ impl FetchMachine {
         self.random = random;
     }
 
+    /// The broker did not wait for records as it was asked to: wait in its stead.
+    pub(crate) fn stand_in(&mut self, node: NodeId, now: Instant) {
+        let mut random = self.random.clone();
+        self.source(node).stand_in(&mut random, now);
+        self.random = random;
+    }
+
     /// The broker did not answer: leave it alone for a while, and find out whether it still leads.
     /// What will not pass by itself is told of every partition that was asked for.
     pub(crate) fn broker_failed(
@@ -279,7 +286,6 @@ impl FetchMachine {
         let fresh = self.next_epoch();
         if let Some(state) = self.partitions.get_mut(topic_partition) {
             state.epoch = fresh;
-            state.queue.clear();
             state.failure_ahead = None;
             state.enter(if state.standing().has_position() {
                 Stage::Failed
@@ -311,10 +317,11 @@ impl FetchMachine {
         }
     }
 
-    /// What was fetched of the partition is about to be thrown away.
+    /// Throws away what was fetched of the partition.
     pub(crate) fn drop_queue(&mut self, topic_partition: &TopicPartition) {
-        if let Some(state) = self.partitions.get(topic_partition) {
+        if let Some(state) = self.partitions.get_mut(topic_partition) {
             self.budget.released(state.queue.bytes());
+            state.queue.clear();
         }
         self.loaded.remove(topic_partition);
     }

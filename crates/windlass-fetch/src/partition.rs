@@ -60,6 +60,10 @@ pub(crate) struct PartitionState {
     pub(crate) leader_epoch: Option<LeaderEpoch>,
     /// The follower that the leader would rather have read from, and for how long (KIP-392).
     pub(crate) read_replica: Option<(NodeId, Instant)>,
+    /// Corrupt batches that followers sent since the last sound one.
+    pub(crate) follower_faults: u32,
+    /// How many bytes to ask for, where no batch fits into `max_partition_bytes`.
+    pub(crate) fetch_bytes: Option<i32>,
     pub(crate) high_watermark: Option<i64>,
     pub(crate) last_stable_offset: Option<i64>,
     pub(crate) aborted: AbortedTransactions,
@@ -88,6 +92,8 @@ impl PartitionState {
             leader: None,
             leader_epoch: None,
             read_replica: None,
+            follower_faults: 0,
+            fetch_bytes: None,
             high_watermark: None,
             last_stable_offset: None,
             aborted: AbortedTransactions::default(),
@@ -182,6 +188,15 @@ impl PartitionState {
         }
     }
 
+    /// What was asked under another epoch does not count, and is asked again.
+    pub(crate) const fn forget_questions(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        match &mut self.stage {
+            Stage::Resetting { asked, .. } | Stage::Validating { asked } => *asked = false,
+            Stage::Awaiting | Stage::Fetching | Stage::Failed | Stage::Nowhere => {}
+        }
+    }
+
     fn begin_anew(&mut self, position: Position, epoch: u64) {
         self.epoch = epoch;
         self.queue = PartitionQueue::new(position);
@@ -229,6 +244,11 @@ impl PartitionState {
         if first {
             self.retry_at = None;
         }
+    }
+
+    /// How often in a row something went wrong.
+    pub(crate) const fn failures(&self) -> u32 {
+        self.backoff.failures()
     }
 
     /// Something worked.

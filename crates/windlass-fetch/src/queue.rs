@@ -141,10 +141,11 @@ impl PartitionQueue {
             // Whoever walks the first part unpacks the batch for those who walk the others.
             *decoding = Some(SharedDecoding::default());
         }
-        let cut = Cut {
+        let mut cut = Cut {
             batch: batch.clone(),
             decoding: decoding.clone(),
             count,
+            until,
             before: self.position,
             after: Position {
                 offset: if ends { whole.offset } else { until },
@@ -156,6 +157,7 @@ impl PartitionQueue {
             self.bytes -= cut.batch.bytes().len();
             self.items.pop_front();
             self.pass_nothing();
+            cut.after = self.position;
         }
         Some(cut)
     }
@@ -176,6 +178,7 @@ pub(crate) struct Cut {
     decoding: Option<SharedDecoding>,
     /// How many records are in it, or may be.
     pub(crate) count: usize,
+    until: i64,
     before: Position,
     after: Position,
 }
@@ -186,7 +189,7 @@ impl Cut {
             topic_partition,
             batch: self.batch,
             from_offset: self.before.offset,
-            until_offset: self.after.offset,
+            until_offset: self.until,
             position_before: self.before.into(),
             position_after: self.after.into(),
             decoding: self.decoding,

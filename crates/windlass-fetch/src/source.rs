@@ -9,7 +9,7 @@ use crate::FetchConfig;
 
 /// How long a broker may wait for more when a partition of it had to be left out of the fetch: it
 /// may be ready any moment, and must not wait for its quiet neighbours.
-const SHORT_WAIT: Duration = Duration::from_millis(10);
+pub(crate) const SHORT_WAIT: Duration = Duration::from_millis(10);
 
 /// What is remembered of a broker from fetch to fetch.
 #[derive(Clone, Debug)]
@@ -20,6 +20,9 @@ pub(crate) struct Source {
     first: Option<TopicPartition>,
     /// Fetches in a row that waited shortly, and in vain.
     short_waits: u32,
+    /// The waits that the broker does not do itself: see [`Source::stand_in`].
+    idle: Backoff,
+    idles_until: Option<Instant>,
 }
 
 impl Source {
@@ -29,7 +32,27 @@ impl Source {
             rests_until: None,
             first: None,
             short_waits: 0,
+            idle: Backoff::new(SHORT_WAIT, config.max_wait),
+            idles_until: None,
         }
+    }
+
+    /// When the broker may be fetched from again, if not now.
+    pub(crate) fn fetchable_from(&self, now: Instant) -> Option<Instant> {
+        self.rests_until(now)
+            .max(self.idles_until.filter(|until| *until > now))
+    }
+
+    /// The broker answered with nothing, and sooner than it was asked to: wait in its stead, in the
+    /// end as long as it should have.
+    pub(crate) fn stand_in(&mut self, random: &mut SplitMix64, now: Instant) {
+        self.idles_until = Some(now + self.idle.next(random));
+    }
+
+    /// The broker sent something, or waited for it.
+    pub(crate) const fn went_well(&mut self) {
+        self.idle.reset();
+        self.idles_until = None;
     }
 
     /// When to try the broker again, if it failed a short while ago.
@@ -75,6 +98,7 @@ impl Source {
     /// Something moved: what was left out may be ready soon.
     pub(crate) const fn hurry(&mut self) {
         self.short_waits = 0;
+        self.idles_until = None;
     }
 }
 

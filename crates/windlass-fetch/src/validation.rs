@@ -22,9 +22,14 @@ pub(crate) struct ValidationInFlight {
     asked: BTreeMap<TopicPartition, u64>,
 }
 
+/// So many times newer metadata is asked for when what was read is of a later epoch than that of the
+/// leader we know; then the leader is asked anyhow, for the topic may have been made anew.
+const OUTDATED_LEADERS: u32 = 3;
+
 impl FetchMachine {
     /// Asks every new leader whether it has what was read.
     pub(crate) fn send_validations(&mut self, now: Instant) {
+        self.avoid_outdated_leaders(now);
         let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
         for (topic_partition, state) in &self.partitions {
             let waiting =
@@ -77,6 +82,29 @@ impl FetchMachine {
                 deadline,
                 InFlight::Validation(ValidationInFlight { node, asked }),
             );
+        }
+    }
+
+    /// A leader of an earlier epoch than that of what was read cannot have it, and has most likely
+    /// been deposed: its word must not lead to a reset.
+    fn avoid_outdated_leaders(&mut self, now: Instant) {
+        let mut outdated = None;
+        for (topic_partition, state) in &mut self.partitions {
+            let is_asked = matches!(state.stage(), Stage::Validating { asked: false });
+            if is_asked
+                && !state.waits(now)
+                && state.leader_epoch.is_some()
+                && state.queue.next_fetch().leader_epoch > state.leader_epoch
+                && state.failures() < OUTDATED_LEADERS
+            {
+                state.back_off(&mut self.random, now);
+                outdated = Some(topic_partition.clone());
+            }
+        }
+        if let Some(topic_partition) = outdated {
+            self.need_metadata(format!(
+                "what was read of {topic_partition} is of a later epoch than the leader that is known"
+            ));
         }
     }
 
