@@ -8,6 +8,9 @@ mod names;
 mod purity;
 mod words;
 
+#[cfg(test)]
+pub(crate) use purity::is_pure;
+
 use std::fs;
 use std::path::Path;
 

@@ -31,7 +31,7 @@ const PURE: &[&str] = &[
 
 pub(super) fn check(tree: &Tree, problems: &mut Vec<String>) {
     for (path, text) in tree.with_extension("rs") {
-        if is_test(path) || !PURE.iter().any(|start| path.starts_with(start)) {
+        if is_test(path) || !is_pure(path) {
             continue;
         }
         for (number, line) in without_tests(text) {
@@ -43,6 +43,11 @@ pub(super) fn check(tree: &Tree, problems: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// Whether the file belongs to what does no IO.
+pub(crate) fn is_pure(path: &str) -> bool {
+    PURE.iter().any(|start| path.starts_with(start))
 }
 
 /// The numbered lines of a formatted file without the items under `#[cfg(test)]`.
