@@ -17,10 +17,8 @@ const USAGE: &str = "usage: cargo xtask VERB
   tidy                    the rules of the tree that no compiler checks
   kafka up [--nodes 1|3] [--name NAME]
                           start Apache Kafka; prints its bootstrap address
-  kafka down|status [--name NAME]
-  kafka kill|stop|restart N [--name NAME]
-  kafka fetch             only bring the jars
-  kafka run CLASS ARGS…   run one of Kafka's own tools
+  kafka down|status|kill|stop|restart|fetch|classpath|run
+                          what goes with it: `cargo xtask kafka` explains
   sim ARGS…               run the simulator (--seeds A..B, --replay SEED)
   bench [NAME]            criterion benches
   fuzz TARGET [ARGS…]     fuzz with cargo-fuzz (needs a nightly toolchain)";
