@@ -51,6 +51,7 @@ impl World {
     pub(crate) fn seeded(seed: u64, configure: impl FnOnce(&mut ClusterConfig)) -> Self {
         let mut config = ClusterConfig::default();
         configure(&mut config);
+        #[expect(clippy::disallowed_methods, reason = "the zero of the virtual clock")]
         let start = Instant::now();
         let mut core = ClusterCore::new(config, seed, start);
         core.create_topic("events", 3);
