@@ -151,6 +151,38 @@ fn another_node_s_death_moves_nothing() {
 }
 
 #[test]
+fn only_the_groups_of_a_dead_node_move() {
+    let mut world = World::new(3);
+    let coordinators = |world: &World| -> Vec<i32> {
+        (0..50)
+            .map(|index| format!("group-{index}"))
+            .map(|group| world.core.coordinator_of_group(&group).unwrap().0)
+            .collect()
+    };
+    let before = coordinators(&world);
+    assert!((1..=3).all(|node| before.contains(&node)));
+    world.act(|core, now| core.kill_node(3, now));
+    let after = coordinators(&world);
+    for (before, after) in before.iter().zip(&after) {
+        assert!(*after != 3 && (*before == 3 || before == after));
+    }
+    world.act(|core, now| core.restart_node(3, now));
+    assert_eq!(coordinators(&world), after);
+}
+
+#[test]
+fn a_static_member_that_was_never_assigned_is_new_to_the_next_coordinator() {
+    let mut world = World::new(3);
+    world.act(|core, now| core.move_coordinator(GROUP, 1, now));
+    let mut member = Member::fixed(&mut world, "a");
+    member.join_now(&mut world);
+    world.act(|core, now| core.move_coordinator(GROUP, 2, now));
+    member.reconnect(&mut world);
+    member.id.clear();
+    assert_eq!(member.join_now(&mut world).generation_id, 1);
+}
+
+#[test]
 fn a_group_sleeps_while_no_node_lives() {
     let mut world = World::new(1);
     let mut members = stable_group(&mut world, 2);
