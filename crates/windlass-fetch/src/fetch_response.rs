@@ -99,10 +99,10 @@ impl FetchMachine {
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;
         };
-        if follower.is_none() {
+        if follower.is_none() && state.fetch_bytes != Some(i32::MAX) {
             state.settle_down();
+            state.told = None;
         }
-        state.told = None;
         state.high_watermark = (fetched.high_watermark >= 0).then_some(fetched.high_watermark);
         state.last_stable_offset =
             (fetched.last_stable_offset >= 0).then_some(fetched.last_stable_offset);
