@@ -10,7 +10,6 @@
 )]
 
 mod admin;
-mod admission;
 mod commits;
 mod coordinator_moves;
 mod determinism;

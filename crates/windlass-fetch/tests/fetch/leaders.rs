@@ -81,17 +81,6 @@ fn an_outdated_picture_does_not_lead_back() {
 }
 
 #[test]
-fn an_outdated_picture_does_not_end_the_search_for_a_leader() {
-    let mut scene = Scene::new();
-    scene.leaders(&[(-1, 6)]);
-    scene.assign(&[(0, at(0))]);
-    scene.events.clear();
-    scene.leaders(&[(1, 5)]);
-    assert!(is_quiet(&scene));
-    assert!(scene.wants_metadata());
-}
-
-#[test]
 fn a_broker_that_does_not_lead_may_say_who_does() {
     let mut scene = Scene::new();
     scene.leaders(&[(1, 5)]);
