@@ -31,6 +31,9 @@ impl FetchMachine {
             );
             if is_older && !made_anew {
                 // A picture from before what a leader said itself does not count.
+                if state.leader.is_none() {
+                    leaderless = Some(topic_partition);
+                }
                 continue;
             }
             if !id.is_zero() {

@@ -201,6 +201,7 @@ impl PartitionState {
         self.epoch = epoch;
         self.queue = PartitionQueue::new(position);
         self.failure_ahead = None;
+        self.fetch_bytes = None;
         self.retry_at = None;
     }
 

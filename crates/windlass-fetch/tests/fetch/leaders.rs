@@ -81,6 +81,17 @@ fn an_outdated_picture_does_not_lead_back() {
 }
 
 #[test]
+fn an_outdated_picture_does_not_end_the_search_for_a_leader() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(-1, 6)]);
+    scene.assign(&[(0, at(0))]);
+    scene.events.clear();
+    scene.leaders(&[(1, 5)]);
+    assert!(is_quiet(&scene));
+    assert!(scene.wants_metadata());
+}
+
+#[test]
 fn a_broker_that_does_not_lead_may_say_who_does() {
     let mut scene = Scene::new();
     scene.leaders(&[(1, 5)]);
@@ -109,6 +120,22 @@ fn a_broker_that_does_not_lead_may_say_who_does() {
     assert_eq!(node(&scene.fetch().0), 3);
     scene.tell_cluster();
     assert!(scene.requests.is_empty());
+}
+
+#[test]
+fn what_a_broker_says_of_the_past_does_not_count() {
+    for told in [4, 5, -1] {
+        let mut scene = Scene::new();
+        scene.leaders(&[(1, 5)]);
+        scene.assign(&[(0, at(0))]);
+        let (fetch, _) = scene.fetch();
+        let code = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+        scene.respond(&fetch, vec![Part::of(0).error(code).led_by(3, told)]);
+        assert!(scene.wants_metadata());
+        assert!(is_quiet(&scene));
+        scene.wake();
+        assert_eq!(node(&scene.fetch().0), 1);
+    }
 }
 
 #[test]
