@@ -6,7 +6,13 @@
 //! TCP listeners and a task.
 //!
 //! One core is a whole cluster. Every partition has a copy on every node, and the copies never
-//! differ; a node that is killed loses its connections and its leaderships, and nothing else.
+//! differ; a node that is killed loses its connections, its leaderships and the groups it coordinates,
+//! and nothing else. What the next coordinator of a group knows is what the former one wrote down, as
+//! in Kafka: a rebalance that was under way begins anew.
+//!
+//! What it does not do, and does not announce: fetch sessions and fetches from followers, offsets
+//! committed within a transaction, the group protocol of KIP-848, the transactions of KIP-890,
+//! authorization, quotas.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod admission;
 mod commits;
 mod coordinator_moves;
 mod determinism;
