@@ -31,6 +31,8 @@ pub(crate) enum Verb {
     Produce(ProduceArguments),
     /// List groups, or describe one with its lag
     Groups(GroupsArguments),
+    /// Compare the assignment strategies on a group: loads, moves, racks, time
+    Assign(AssignArguments),
     /// Read records as fast as possible and print one line of JSON about it
     Perf(PerfArguments),
     /// Speak the command line and JSON events of Kafka's own VerifiableConsumer
@@ -141,6 +143,64 @@ pub(crate) struct GroupsArguments {
     /// Print JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The case comes from a file, from a group that runs, or from options; options also change what the
+/// other two say.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  windlass assign --topic orders:12 --members 5\n  \
+    windlass assign --group billing --member one-more        # what if a member joins?\n  \
+    windlass assign --group billing --topic orders:24 --plan # what if the topic grows?\n  \
+    windlass assign --topic t:6:a,b --member m1 --rack m1=a --member m2 --owned m1=t:0-3\n  \
+    windlass assign --file case.json --json\n\n\
+    A file holds {\"topics\": {\"t\": {\"partitions\": 3, \"racks\": [[\"a\"], [\"b\"], [\"a\"]]}},\n  \
+    \"members\": {\"m1\": {\"topics\": [\"t\"], \"owned\": [[\"t\", 0]], \"generation\": 5, \"instance\": \"i1\", \"rack\": \"a\"}}}\n\
+    where racks, owned, generation, instance and rack may be absent. A line of --lines holds the same and\n\
+    \"assignor\": \"range\"; its answer is {\"assignment\": {\"m1\": [[\"t\", 0], …]}} or {\"error\": …}.\n\n\
+    MOVES counts the partitions that have another owner than now, RACKS those whose owner's rack holds a replica,\n\
+    WITHHELD those that wait for their present owner, NOBODY those without a subscriber."
+)]
+pub(crate) struct AssignArguments {
+    /// Read the case from this file; - is standard input
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["group", "lines"])]
+    pub(crate) file: Option<PathBuf>,
+    /// Read the case from a group that runs
+    #[arg(long, short, conflicts_with = "lines")]
+    pub(crate) group: Option<String>,
+    /// Brokers to ask first about the group, as host:port,host:port
+    #[arg(long, short, default_value = "localhost:9092")]
+    pub(crate) bootstrap: String,
+    /// A topic; with racks, its replicas go round them; may be given several times
+    #[arg(long = "topic", short, value_name = "NAME:PARTITIONS[:RACK,…]")]
+    pub(crate) topics: Vec<String>,
+    /// So many members, subscribed to every topic
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) members: Option<u32>,
+    /// A member, subscribed to every topic or to these; may be given several times
+    #[arg(long, short, value_name = "ID[=TOPIC,…]")]
+    pub(crate) member: Vec<String>,
+    /// A member that leaves; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) without: Vec<String>,
+    /// What a member owns now; may be given several times
+    #[arg(long, value_name = "ID=TOPIC:0-3,5")]
+    pub(crate) owned: Vec<String>,
+    /// The rack a member stands in; may be given several times
+    #[arg(long = "rack", value_name = "ID=RACK")]
+    pub(crate) racks: Vec<String>,
+    /// Only this strategy, by Kafka's name or class; may be given several times
+    #[arg(long = "assignor", short, value_name = "NAME")]
+    pub(crate) assignors: Vec<String>,
+    /// Print what everybody gets, too
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print one object of JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Answer one case a line from standard input, one line each
+    #[arg(long, conflicts_with_all = ["topics", "members", "member", "without", "owned", "racks", "assignors", "plan", "json"])]
+    pub(crate) lines: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,14 @@
 //! How the program ends when something went wrong.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use windlass::{ConfigError, ConsumerError};
 
 /// Why a verb gave up: a sentence for a person, and an exit code for a script.
 ///
-/// 1: it did not work; 2: the command line or the configuration is wrong (as clap has it).
+/// 0: nobody reads the output any more, which is how `windlass … | head` ends; 1: it did not work;
+/// 2: the command line or the configuration is wrong (as clap has it).
 #[derive(Debug)]
 pub(crate) struct Failure {
     text: String,
@@ -28,13 +30,29 @@ impl Failure {
         }
     }
 
+    /// Nobody reads the output any more.
+    pub(crate) fn unread() -> Self {
+        Self {
+            text: "nobody reads the output".to_owned(),
+            code: 0,
+        }
+    }
+
     #[expect(
         clippy::print_stderr,
         reason = "this is where the program speaks to a person"
     )]
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("windlass: {}", self.text);
+        if self.code != 0 {
+            eprintln!("windlass: {}", self.text);
+        }
         ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

@@ -203,7 +203,7 @@ fn print_table(
     )
 }
 
-async fn find_coordinator(admin: &mut Admin, group: &str) -> Result<NodeId, Failure> {
+pub(crate) async fn find_coordinator(admin: &mut Admin, group: &str) -> Result<NodeId, Failure> {
     admin.metadata(&[]).await?;
     let request = FindCoordinatorRequest {
         coordinator_keys: vec![group.to_owned()],
@@ -226,7 +226,7 @@ async fn find_coordinator(admin: &mut Admin, group: &str) -> Result<NodeId, Fail
     )))
 }
 
-async fn describe_group(
+pub(crate) async fn describe_group(
     admin: &mut Admin,
     coordinator: NodeId,
     group: &str,

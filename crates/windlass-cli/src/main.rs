@@ -2,6 +2,7 @@
 
 mod admin;
 mod arguments;
+mod assign;
 mod broker;
 mod consume;
 mod demo;
@@ -52,6 +53,7 @@ fn run(verb: Verb) -> Result<(), Failure> {
             Verb::Consume(arguments) => consume::run(arguments).await,
             Verb::Produce(arguments) => produce::run(arguments).await,
             Verb::Groups(arguments) => groups::run(arguments).await,
+            Verb::Assign(arguments) => assign::run(arguments).await,
             Verb::Perf(arguments) => perf::run(arguments).await,
             Verb::VerifiableConsumer(arguments) => verifiable_consumer::run(arguments).await,
         }

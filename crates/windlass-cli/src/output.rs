@@ -19,6 +19,9 @@ pub(crate) fn bytes(out: &mut impl Write, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 pub(crate) fn closed(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::unread();
+    }
     Failure::new(format!("standard output: {error}"))
 }
 
