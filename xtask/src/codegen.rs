@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 
 use notation::{Api, Direction};
 
+use crate::process::root;
+
 const SCHEMA: &str = "crates/windlass-protocol/schema";
 const MESSAGES: &str = "crates/windlass-protocol/src/messages";
 const DOCUMENT: &str = "docs/wire-format.md";
@@ -25,9 +27,7 @@ const DOCUMENT: &str = "docs/wire-format.md";
 ///
 /// What cannot be read, written or formatted, or which file is out of date, in words.
 pub(crate) fn run(check: bool) -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("xtask lies in no workspace")?;
+    let root = root();
     let apis = read_apis(&root.join(SCHEMA))?;
     let files = generate(&apis)?;
     let mut stale = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
         }
         stale.push(path);
     }
-    for path in leftovers(root, &files)? {
+    for path in leftovers(&root, &files)? {
         if !check {
             fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         }
@@ -51,7 +51,7 @@ pub(crate) fn run(check: bool) -> Result<(), String> {
         let names: Vec<String> = stale
             .iter()
             .map(|path| {
-                path.strip_prefix(root)
+                path.strip_prefix(&root)
                     .unwrap_or(path)
                     .display()
                     .to_string()

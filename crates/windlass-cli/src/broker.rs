@@ -6,6 +6,7 @@ use windlass_broker::EmbeddedCluster;
 
 use crate::arguments::BrokerArguments;
 use crate::failure::Failure;
+use crate::interruption::Interruption;
 use crate::output;
 
 pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
@@ -15,6 +16,7 @@ pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
             arguments.listen
         ))
     })?;
+    let mut interruption = Interruption::new()?;
     let mut builder = EmbeddedCluster::builder()
         .nodes(arguments.nodes)
         .listen(address);
@@ -30,7 +32,7 @@ pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
     output::line(&format!("listening on {}", cluster.bootstrap_servers()))?;
-    tokio::signal::ctrl_c().await?;
+    interruption.wait().await;
     cluster.shutdown().await;
     Ok(())
 }

@@ -10,6 +10,7 @@ use windlass::{Config, Consumer, OffsetReset, Record, TopicPartition};
 use crate::admin::Admin;
 use crate::arguments::{ConsumeArguments, Format, property};
 use crate::failure::Failure;
+use crate::interruption::Interruption;
 use crate::output;
 
 pub(crate) async fn run(arguments: ConsumeArguments) -> Result<(), Failure> {
@@ -41,9 +42,10 @@ pub(crate) async fn run(arguments: ConsumeArguments) -> Result<(), Failure> {
         left: arguments.max,
         stops,
     };
+    let mut interruption = Interruption::new()?;
     let result = tokio::select! {
         result = printer.run(&mut consumer) => result,
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = interruption.wait() => Ok(()),
     };
     consumer.close(Duration::from_secs(5)).await?;
     result

@@ -247,7 +247,7 @@ pub(crate) async fn describe_group(
         .into_iter()
         .next()
         .ok_or_else(|| Failure::new(format!("group {group} was not described")))?;
-    check(group, described.error_code)?;
+    check(&format!("group {group}"), described.error_code)?;
     Ok(described)
 }
 

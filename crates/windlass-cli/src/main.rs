@@ -8,6 +8,7 @@ mod consume;
 mod demo;
 mod failure;
 mod groups;
+mod interruption;
 mod output;
 mod perf;
 mod produce;

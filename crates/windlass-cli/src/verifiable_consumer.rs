@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use windlass::{
     Config, Consumer, ConsumerError, ListenerError, OffsetAndMetadata, RebalanceHandle,
     RebalanceListener, Records, TopicPartition, async_trait,
@@ -16,14 +15,14 @@ use windlass::{
 use self::event::{CommitData, Event, PartitionData, RecordSetSummary, print};
 use crate::arguments::VerifiableConsumerArguments;
 use crate::failure::Failure;
+use crate::interruption::Interruption;
 
 /// How long one poll waits; Java waits for ever, and nothing depends on the difference.
 const POLL: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(arguments: VerifiableConsumerArguments) -> Result<(), Failure> {
     let config = config(&arguments)?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut interruption = Interruption::new()?;
     let mut consumer = Consumer::builder()
         .config(config)
         .rebalance_listener(Announcer)
@@ -35,8 +34,7 @@ pub(crate) async fn run(arguments: VerifiableConsumerArguments) -> Result<(), Fa
     };
     let (signalled, result) = tokio::select! {
         biased;
-        _ = terminate.recv() => (true, Ok(())),
-        _ = interrupt.recv() => (true, Ok(())),
+        () = interruption.wait() => (true, Ok(())),
         result = run.consume(&mut consumer) => (false, result),
     };
     if signalled {

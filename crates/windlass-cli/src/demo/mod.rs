@@ -13,6 +13,7 @@ use self::board::Board;
 use self::member::Member;
 use crate::arguments::DemoArguments;
 use crate::failure::Failure;
+use crate::interruption::Interruption;
 use crate::produce::{Line, Sender};
 
 const TOPIC: &str = "user-events";
@@ -63,12 +64,13 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failure> {
     let live = std::io::stdout().is_terminal() && !arguments.plain;
     let mut board = Board::new(live, &bootstrap);
     let mut tick = tokio::time::interval(Duration::from_millis(250));
+    let mut interruption = Interruption::new()?;
     let end = Instant::now() + length;
     while Instant::now() < end {
         tokio::select! {
             Some(news) = inbox.recv() => board.note(news)?,
             _ = tick.tick() => board.draw()?,
-            _ = tokio::signal::ctrl_c() => break,
+            () = interruption.wait() => break,
         }
     }
     producer.abort();
