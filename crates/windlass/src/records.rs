@@ -132,8 +132,14 @@ impl<'a> Iterator for PartitionRecordsIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(record) = self.current.as_mut().and_then(BatchIter::next) {
-                return Some(record);
+            if let Some(current) = &mut self.current {
+                // Not through an iterator of results: see `next_record` of the codec.
+                if let Some(record) = current.next_record() {
+                    return Some(Ok(record));
+                }
+                if let Some(error) = current.failure() {
+                    return Some(Err(error));
+                }
             }
             let batch = self.records.batches.get(self.next_batch)?;
             self.next_batch += 1;
@@ -277,77 +283,78 @@ impl Batch {
         let decoded = self
             .decoded
             .get_or_init(|| self.taken.batch.decompressed(LARGEST_BATCH));
-        let state = match decoded {
-            Ok(batch) => BatchIterState::Walking {
+        let walk = match decoded {
+            Ok(batch) => Ok(Walk {
                 body: batch.body(),
                 records: batch.records_from(self.taken.from_offset),
-            },
-            Err(error) => BatchIterState::Failed(error),
+            }),
+            Err(error) => Err(error),
         };
         BatchIter {
             topic_partition,
-            until: self.taken.until_offset,
             from: self.taken.from_offset,
-            state,
+            until: self.taken.until_offset,
+            walk: Some(walk),
         }
     }
 }
 
-enum BatchIterState<'a> {
-    Walking {
-        body: &'a Bytes,
-        records: windlass_protocol::records::Records<'a>,
-    },
-    Failed(&'a BatchError),
-    Over,
-}
-
 /// A walk over what was handed out of a batch.
+#[derive(Debug)]
 pub(crate) struct BatchIter<'a> {
     topic_partition: &'a TopicPartition,
+    /// The offset after the last record.
     from: i64,
     until: i64,
-    state: BatchIterState<'a>,
+    /// The batch, or why it cannot be read; none when everything was said.
+    walk: Option<Result<Walk<'a>, &'a BatchError>>,
 }
 
-impl fmt::Debug for BatchIter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BatchIter")
-            .field("until", &self.until)
-            .finish_non_exhaustive()
+#[derive(Debug)]
+struct Walk<'a> {
+    body: &'a Bytes,
+    records: windlass_protocol::records::Records<'a>,
+}
+
+impl<'a> BatchIter<'a> {
+    /// The next record; none at the end, and none in place of one that cannot be read.
+    #[inline(always)]
+    fn next_record(&mut self) -> Option<Record<'a>> {
+        let Some(Ok(walk)) = &mut self.walk else {
+            return None;
+        };
+        let view = walk.records.next_record()?;
+        if view.offset >= self.until {
+            // The rest of the batch was not handed out, and what is wrong with it is not told yet.
+            self.walk = None;
+            return None;
+        }
+        self.from = view.offset + 1;
+        Some(Record {
+            topic_partition: self.topic_partition,
+            body: walk.body,
+            view,
+        })
+    }
+
+    /// Why there was no record, unless the batch is over; told once.
+    #[inline(always)]
+    fn failure(&mut self) -> Option<ConsumerError> {
+        let error = match self.walk.take()? {
+            Ok(mut walk) => walk.records.failure()?,
+            Err(error) => *error,
+        };
+        Some(corrupt(self.topic_partition, self.from, &error))
     }
 }
 
 impl<'a> Iterator for BatchIter<'a> {
     type Item = Result<Record<'a>, ConsumerError>;
 
-    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.state {
-            BatchIterState::Walking { body, records } => match records.next()? {
-                Ok(view) if view.offset < self.until => {
-                    self.from = view.offset + 1;
-                    Some(Ok(Record {
-                        topic_partition: self.topic_partition,
-                        body,
-                        view,
-                    }))
-                }
-                Ok(_) => {
-                    self.state = BatchIterState::Over;
-                    None
-                }
-                Err(error) => {
-                    self.state = BatchIterState::Over;
-                    Some(Err(corrupt(self.topic_partition, self.from, &error)))
-                }
-            },
-            BatchIterState::Failed(error) => {
-                let error = corrupt(self.topic_partition, self.from, error);
-                self.state = BatchIterState::Over;
-                Some(Err(error))
-            }
-            BatchIterState::Over => None,
+        match self.next_record() {
+            Some(record) => Some(Ok(record)),
+            None => self.failure().map(Err),
         }
     }
 }
