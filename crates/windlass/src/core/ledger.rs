@@ -16,6 +16,8 @@ pub(crate) struct Ledger {
     last: Option<OperationId>,
     /// The last offset the group is known to hold for a partition.
     committed: BTreeMap<TopicPartition, i64>,
+    /// Whether partitions were lost while records of them were out.
+    lost_what_is_out: bool,
 }
 
 impl Ledger {
@@ -34,6 +36,7 @@ impl Ledger {
     pub(crate) fn come_back(&mut self, operation: OperationId) {
         if self.last.is_some_and(|last| last <= operation) {
             self.out.clear();
+            self.lost_what_is_out = false;
         }
     }
 
@@ -74,6 +77,16 @@ impl Ledger {
         self.out.remove(topic_partition);
     }
 
+    /// The partitions were taken away without a word: what is out of them can never be committed.
+    pub(crate) fn lose(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        self.lost_what_is_out |= self.any_out(partitions);
+    }
+
+    /// Whether the application still works on records of partitions that were lost since.
+    pub(crate) const fn lost_what_is_out(&self) -> bool {
+        self.lost_what_is_out
+    }
+
     /// The partitions are gone.
     pub(crate) fn forget(&mut self, partitions: &BTreeSet<TopicPartition>) {
         self.out
@@ -109,5 +122,20 @@ mod tests {
         ledger.advance(&BTreeMap::from([(orders(), OffsetAndMetadata::new(13))]));
         assert_eq!(ledger.before_out(&orders()).unwrap().offset, 13);
         assert!(ledger.any_out(&BTreeSet::from([orders()])));
+    }
+
+    #[test]
+    fn what_was_lost_while_it_was_out_is_remembered_until_the_application_returns() {
+        let mut ledger = Ledger::default();
+        let partitions = BTreeSet::from([orders()]);
+        ledger.lose(&partitions);
+        assert!(!ledger.lost_what_is_out(), "nothing was out");
+        ledger.hand_out(OperationId(1), &orders(), OffsetAndMetadata::new(10));
+        ledger.lose(&partitions);
+        ledger.forget(&partitions);
+        ledger.come_back(OperationId(0));
+        assert!(ledger.lost_what_is_out());
+        ledger.come_back(OperationId(1));
+        assert!(!ledger.lost_what_is_out());
     }
 }

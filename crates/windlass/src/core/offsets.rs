@@ -78,6 +78,12 @@ impl ConsumerCore {
         now: Instant,
     ) {
         let offsets = match what {
+            // Done would mean that the group holds what the application has in its hands.
+            CommitWhat::HandedOut if self.ledger.lost_what_is_out() => {
+                let reason = "the partitions were lost meanwhile".to_owned();
+                self.fail(operation, ConsumerError::CommitRefused { reason });
+                return;
+            }
             CommitWhat::HandedOut => self.handed_out_offsets(partial),
             CommitWhat::Offsets(offsets) => offsets,
         };

@@ -104,6 +104,7 @@ impl ConsumerCore {
         self.handovers.open.retain(|_, handover| {
             handover.kind != CallbackKind::Revoked || handover.stage == Stage::Callback
         });
+        self.ledger.lose(&partitions);
         self.let_go(&partitions, now);
         self.begin_callback_for(CallbackKind::Lost, token, partitions, now);
     }
