@@ -1,271 +1,240 @@
-//! What the events of all members amount to, held against the rules that Kafka's own system tests
-//! hold: records and commits only of what is owned, batches without gaps, one owner a partition.
+//! Holds every event of a member to what a consumer may do.
+//!
+//! The rules are those of Kafka's own system tests: records and commits only of partitions that are
+//! assigned, each poll going on exactly where the last one ended, no commit beyond what was
+//! consumed, nothing revoked that was not there. Across members: one owner at any moment.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
 
-use serde_json::Value;
+use crate::event::{Event, Offset, Partition, RecordSet, Stamped};
+use crate::ranges::Ranges;
 
-use crate::member::Event;
-
-/// What is known of one member.
-#[derive(Debug, Default)]
-struct MemberView {
-    owned: BTreeSet<i64>,
-    /// Where each owned partition goes on.
-    next: BTreeMap<i64, i64>,
-    revocations: u32,
-    killed: bool,
+/// The time in which a member had a partition, and what it did with it.
+#[derive(Clone, Debug)]
+pub struct Tenure {
+    /// The partition.
+    pub partition: Partition,
+    /// When it came, in milliseconds since 1970.
+    pub from: u64,
+    /// When it went; none while it is there.
+    pub to: Option<u64>,
+    /// The offsets consumed: from the first up to, not including, the last of these.
+    pub consumed: Option<(i64, i64)>,
+    /// The last offset that was committed.
+    pub committed: Option<i64>,
 }
 
-/// The judge: takes events in, and keeps count.
-#[derive(Debug)]
+impl Tenure {
+    /// What was consumed and not committed, as far as the member told.
+    #[must_use]
+    pub fn uncommitted(&self) -> Option<(i64, i64)> {
+        let (first, next) = self.consumed?;
+        let from = self.committed.unwrap_or(first).max(first);
+        (from < next).then_some((from, next))
+    }
+}
+
+/// What one member has done so far.
+#[derive(Clone, Debug, Default)]
 pub struct Judge {
-    events: Receiver<Event>,
-    members: BTreeMap<String, MemberView>,
-    /// How often each record of each partition was consumed.
-    seen: BTreeMap<i64, BTreeMap<i64, u32>>,
-    committed: BTreeMap<i64, i64>,
-    /// Records that may be consumed once more: their owner was killed before it committed them.
-    forgiven: BTreeSet<(i64, i64)>,
-    /// The rules that were broken.
-    broken: Vec<String>,
-    /// Records that were consumed in earlier scenes.
-    earlier: u64,
+    /// The partitions it has now: where their tenures are.
+    owned: BTreeMap<Partition, usize>,
+    /// All times it had partitions.
+    pub tenures: Vec<Tenure>,
+    /// What it consumed of each partition.
+    pub consumed: BTreeMap<Partition, Ranges>,
+    /// How many records it consumed.
+    pub records: i64,
+    /// How many commits succeeded.
+    pub commits: u64,
+    /// How many commits failed, and why the last one did.
+    pub failed_commits: Vec<String>,
+    /// How often partitions came, an empty set of them included.
+    pub assignments: u64,
+    /// How often partitions went, an empty set of them not counted.
+    pub revocations: u64,
+    /// Whether it has closed its consumer.
+    pub is_closed: bool,
+    /// What it did that no consumer may do.
+    pub violations: Vec<String>,
 }
 
 impl Judge {
-    /// A judge of what comes through this channel.
-    #[must_use]
-    pub const fn new(events: Receiver<Event>) -> Self {
-        Self {
-            events,
-            members: BTreeMap::new(),
-            seen: BTreeMap::new(),
-            committed: BTreeMap::new(),
-            forgiven: BTreeSet::new(),
-            broken: Vec::new(),
-            earlier: 0,
+    /// The partitions that the member has now.
+    pub fn owned(&self) -> impl Iterator<Item = &Partition> {
+        self.owned.keys()
+    }
+
+    /// Takes note of an event.
+    pub fn on_event(&mut self, stamped: &Stamped) {
+        if self.is_closed && !matches!(stamped.event, Event::ShutdownRequested) {
+            self.violations.push(format!("after the end: {stamped:?}"));
         }
-    }
-
-    /// Takes events in until `done` says so.
-    ///
-    /// # Errors
-    ///
-    /// A rule that was broken, or that it took too long.
-    pub fn until(
-        &mut self,
-        what: &str,
-        patience: Duration,
-        done: impl Fn(&Self) -> bool,
-    ) -> Result<(), String> {
-        let start = Instant::now();
-        while !done(self) {
-            if start.elapsed() > patience {
-                return Err(format!(
-                    "{what}: not within {patience:?}; {}",
-                    self.describe()
-                ));
-            }
-            if let Ok(event) = self.events.recv_timeout(Duration::from_millis(100)) {
-                self.observe(&event);
-            }
-        }
-        if self.broken.is_empty() {
-            Ok(())
-        } else {
-            Err(self.broken.join("\n"))
-        }
-    }
-
-    /// A member was killed: it may have had records in hand.
-    pub fn killed(&mut self, member: &str) {
-        // What it printed before its end is still in the channel.
-        while let Ok(event) = self.events.recv_timeout(Duration::from_millis(300)) {
-            self.observe(&event);
-        }
-        if let Some(view) = self.members.get_mut(member) {
-            view.killed = true;
-            for (partition, next) in std::mem::take(&mut view.next) {
-                let committed = self.committed.get(&partition).copied().unwrap_or(0);
-                self.forgiven
-                    .extend((committed..next).map(|offset| (partition, offset)));
-            }
-            view.owned.clear();
-        }
-    }
-
-    /// How many different records were consumed.
-    #[must_use]
-    pub fn consumed(&self) -> u64 {
-        self.seen.values().map(|offsets| offsets.len() as u64).sum()
-    }
-
-    /// How many records were consumed since the first, in all scenes.
-    #[must_use]
-    pub fn read(&self) -> u64 {
-        self.consumed() + self.earlier
-    }
-
-    /// Another scene begins, with another topic: its offsets are counted from 0.
-    pub fn begin_anew(&mut self) {
-        self.earlier += self.consumed();
-        self.seen.clear();
-        self.members.clear();
-        self.committed.clear();
-        self.forgiven.clear();
-    }
-
-    /// How many records were consumed more than once.
-    #[must_use]
-    pub fn duplicates(&self) -> u64 {
-        self.seen
-            .values()
-            .flat_map(BTreeMap::values)
-            .filter(|count| **count > 1)
-            .count() as u64
-    }
-
-    /// How many partitions have an owner.
-    #[must_use]
-    pub fn owned_partitions(&self) -> usize {
-        self.members.values().map(|view| view.owned.len()).sum()
-    }
-
-    /// How many members own something.
-    #[must_use]
-    pub fn owners(&self) -> usize {
-        self.members
-            .values()
-            .filter(|view| !view.owned.is_empty())
-            .count()
-    }
-
-    /// How many members have been told of an assignment, be it empty.
-    #[must_use]
-    pub fn joined(&self) -> usize {
-        self.members.len()
-    }
-
-    /// How often the member gave something up.
-    #[must_use]
-    pub fn revocations(&self, member: &str) -> u32 {
-        self.members.get(member).map_or(0, |view| view.revocations)
-    }
-
-    fn observe(&mut self, event: &Event) {
-        let name = event.json["name"].as_str().unwrap_or_default();
-        match name {
-            "partitions_assigned" => self.assigned(&event.member, &partitions(&event.json)),
-            "partitions_revoked" => self.revoked(&event.member, &partitions(&event.json)),
-            "records_consumed" => self.records(&event.member, &event.json),
-            "offsets_committed" => self.commit(&event.member, &event.json),
-            _ => {}
-        }
-    }
-
-    fn assigned(&mut self, member: &str, partitions: &[i64]) {
-        for partition in partitions {
-            let rival = self
-                .members
-                .iter()
-                .find(|(name, view)| {
-                    *name != member && !view.killed && view.owned.contains(partition)
-                })
-                .map(|(name, _)| name.clone());
-            if let Some(rival) = rival {
-                self.broken.push(format!(
-                    "partition {partition} was given to {member} while {rival} owned it"
-                ));
-            }
-        }
-        let view = self.members.entry(member.to_owned()).or_default();
-        for partition in partitions {
-            view.owned.insert(*partition);
-            view.next.remove(partition);
-        }
-    }
-
-    fn revoked(&mut self, member: &str, partitions: &[i64]) {
-        let view = self.members.entry(member.to_owned()).or_default();
-        if !partitions.is_empty() {
-            view.revocations += 1;
-        }
-        for partition in partitions {
-            if !view.owned.remove(partition) {
-                self.broken.push(format!(
-                    "{member} gave up partition {partition}, which it did not own"
-                ));
-            }
-            view.next.remove(partition);
-        }
-    }
-
-    fn records(&mut self, member: &str, json: &Value) {
-        for summary in json["partitions"].as_array().into_iter().flatten() {
-            let number = |name: &str| summary[name].as_i64().unwrap_or(-1);
-            let (partition, first, last) = (
-                number("partition"),
-                number("minOffset"),
-                number("maxOffset"),
-            );
-            let view = self.members.entry(member.to_owned()).or_default();
-            if !view.owned.contains(&partition) {
-                self.broken.push(format!(
-                    "{member} was handed records of partition {partition}, which it does not own"
-                ));
-            }
-            let expected = view.next.insert(partition, last + 1);
-            if expected.is_some_and(|expected| expected != first) {
-                self.broken.push(format!("{member} was handed offset {first} of partition {partition}, {expected:?} was next"));
-            }
-            let seen = self.seen.entry(partition).or_default();
-            for offset in first..=last {
-                let count = seen.entry(offset).or_default();
-                *count += 1;
-                if *count > 1 && !self.forgiven.remove(&(partition, offset)) {
-                    self.broken.push(format!(
-                        "{member} was handed offset {offset} of partition {partition} once more"
-                    ));
+        match &stamped.event {
+            Event::PartitionsAssigned { partitions } => {
+                self.assignments += 1;
+                for partition in partitions {
+                    self.on_assigned(partition, stamped.timestamp);
                 }
             }
+            Event::PartitionsRevoked { partitions } => {
+                self.revocations += u64::from(!partitions.is_empty());
+                for partition in partitions {
+                    self.on_revoked(partition, stamped.timestamp);
+                }
+            }
+            Event::RecordsConsumed { count, partitions } => {
+                let sum: i64 = partitions.iter().map(|set| set.count).sum();
+                if sum != *count {
+                    self.violations
+                        .push(format!("{sum} records, said to be {count}"));
+                }
+                for set in partitions {
+                    self.on_records(set);
+                }
+            }
+            Event::OffsetsCommitted {
+                offsets,
+                error,
+                success,
+            } => {
+                if *success {
+                    self.commits += 1;
+                    offsets.iter().for_each(|offset| self.on_commit(offset));
+                } else {
+                    self.failed_commits.push(error.clone().unwrap_or_default());
+                }
+            }
+            Event::ShutdownComplete => {
+                self.is_closed = true;
+                self.on_end(stamped.timestamp);
+            }
+            Event::StartupComplete | Event::ShutdownRequested => {}
         }
     }
 
-    fn commit(&mut self, member: &str, json: &Value) {
-        if json["success"] != true {
+    /// The member is no more: nothing belongs to it from now on.
+    pub fn on_end(&mut self, timestamp: u64) {
+        for tenure in &mut self.tenures {
+            tenure.to.get_or_insert(timestamp);
+        }
+        self.owned.clear();
+    }
+
+    fn on_assigned(&mut self, partition: &Partition, timestamp: u64) {
+        let tenure = Tenure {
+            partition: partition.clone(),
+            from: timestamp,
+            to: None,
+            consumed: None,
+            committed: None,
+        };
+        self.tenures.push(tenure);
+        let place = self.tenures.len() - 1;
+        if self.owned.insert(partition.clone(), place).is_some() {
+            self.violations
+                .push(format!("assigned what it has: {partition:?}"));
+        }
+    }
+
+    fn on_revoked(&mut self, partition: &Partition, timestamp: u64) {
+        match self.owned.remove(partition) {
+            Some(place) => self.tenures[place].to = Some(timestamp),
+            None => {
+                let story = format!("revoked what it does not have: {partition:?}");
+                self.violations.push(story);
+            }
+        }
+    }
+
+    fn on_records(&mut self, set: &RecordSet) {
+        let partition = Partition {
+            topic: set.topic.clone(),
+            partition: set.partition,
+        };
+        let next = set.max_offset + 1;
+        if set.count != next - set.min_offset {
+            self.violations
+                .push(format!("not as many as the offsets say: {set:?}"));
+        }
+        self.records += set.count;
+        let ranges = self.consumed.entry(partition.clone()).or_default();
+        ranges.add(set.min_offset, next);
+        let Some(place) = self.owned.get(&partition) else {
+            self.violations
+                .push(format!("records of what is not assigned: {set:?}"));
             return;
-        }
-        for committed in json["offsets"].as_array().into_iter().flatten() {
-            let partition = committed["partition"].as_i64().unwrap_or(-1);
-            let offset = committed["offset"].as_i64().unwrap_or(-1);
-            let view = self.members.entry(member.to_owned()).or_default();
-            if !view.owned.contains(&partition) {
-                self.broken.push(format!(
-                    "{member} committed partition {partition}, which it does not own"
-                ));
+        };
+        let tenure = &mut self.tenures[*place];
+        match &mut tenure.consumed {
+            Some((_, position)) if *position == set.min_offset => *position = next,
+            Some((_, position)) => {
+                let story = format!("records do not go on at {position}: {set:?}");
+                self.violations.push(story);
+                *position = next;
             }
-            if view.next.get(&partition).is_some_and(|next| offset > *next) {
-                self.broken.push(format!("{member} committed {offset} of partition {partition}, beyond what it was handed"));
-            }
-            self.committed.insert(partition, offset);
+            None => tenure.consumed = Some((set.min_offset, next)),
         }
     }
 
-    fn describe(&self) -> String {
-        format!(
-            "{} consumed, {} partitions owned by {} members",
-            self.consumed(),
-            self.owned_partitions(),
-            self.owners()
-        )
+    fn on_commit(&mut self, offset: &Offset) {
+        let partition = Partition {
+            topic: offset.topic.clone(),
+            partition: offset.partition,
+        };
+        let Some(place) = self.owned.get(&partition) else {
+            self.violations
+                .push(format!("a commit of what is not assigned: {offset:?}"));
+            return;
+        };
+        let tenure = &mut self.tenures[*place];
+        if tenure
+            .consumed
+            .is_none_or(|(_, position)| offset.offset > position)
+        {
+            self.violations
+                .push(format!("a commit beyond {tenure:?}: {offset:?}"));
+        }
+        if tenure
+            .committed
+            .is_some_and(|before| offset.offset < before)
+        {
+            self.violations
+                .push(format!("a commit back from {tenure:?}: {offset:?}"));
+        }
+        tenure.committed = Some(offset.offset);
     }
 }
 
-fn partitions(json: &Value) -> Vec<i64> {
-    let all = json["partitions"].as_array().into_iter().flatten();
-    all.filter_map(|partition| partition["partition"].as_i64())
-        .collect()
+/// The moments in which a partition had two owners.
+///
+/// A member tells that a partition goes before the next can be told that it comes, and all of them
+/// look at the same clock, so that their times can be compared.
+#[must_use]
+pub fn shared_ownership<'a>(
+    tenures: impl IntoIterator<Item = (&'a str, &'a Tenure)>,
+) -> Vec<String> {
+    let mut by_partition: BTreeMap<&Partition, Vec<(&str, &Tenure)>> = BTreeMap::new();
+    for (member, tenure) in tenures {
+        by_partition
+            .entry(&tenure.partition)
+            .or_default()
+            .push((member, tenure));
+    }
+    let mut found = Vec::new();
+    for owners in by_partition.values_mut() {
+        // Ending the earlier first: in one millisecond a partition may come and go.
+        owners.sort_by_key(|(_, tenure)| (tenure.from, tenure.to.unwrap_or(u64::MAX)));
+        for pair in owners.windows(2) {
+            if let [(earlier, before), (later, after)] = pair
+                && before.to.is_none_or(|to| to > after.from)
+            {
+                found.push(format!("{earlier} and {later}: {before:?}, {after:?}"));
+            }
+        }
+    }
+    found
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Kafka's own producers, to have something to consume.
+
+use std::process::{Child, Command, Stdio};
+
+use crate::cluster::Cluster;
+
+impl Cluster {
+    /// Produces so many records of 100 bytes, and waits until they are there.
+    ///
+    /// # Panics
+    ///
+    /// When not all could be produced.
+    pub fn produce(&self, topic: &str, records: i64) {
+        self.producing(topic, records, -1).wait();
+    }
+
+    /// Begins to produce so many records of 100 bytes, so many a second; -1 for as fast as can be.
+    ///
+    /// # Panics
+    ///
+    /// When Java cannot be started.
+    #[must_use]
+    pub fn producing(&self, topic: &str, records: i64, a_second: i64) -> Producing {
+        // Small batches go round all partitions even when there are few records.
+        let mut java = self.java("org.apache.kafka.tools.ProducerPerformance");
+        java.args(["--bootstrap-server", self.bootstrap(), "--topic", topic])
+            .args([
+                "--num-records",
+                &records.to_string(),
+                "--record-size",
+                "100",
+            ])
+            .args(["--throughput", &a_second.to_string()])
+            .args(["--command-property", "acks=all", "batch.size=4096"])
+            .stdout(Stdio::piped());
+        Producing::start(java)
+    }
+
+    /// Begins to produce so many small records a second, until it is stopped.
+    ///
+    /// # Panics
+    ///
+    /// When Java cannot be started.
+    #[must_use]
+    pub fn endless(&self, topic: &str, a_second: i64) -> Producing {
+        let mut java = self.java("org.apache.kafka.tools.VerifiableProducer");
+        java.args(["--bootstrap-server", self.bootstrap(), "--topic", topic])
+            .args(["--throughput", &a_second.to_string()])
+            .stdout(Stdio::null());
+        Producing::start(java)
+    }
+}
+
+/// Records being produced.
+#[derive(Debug)]
+pub struct Producing(Option<Child>);
+
+impl Producing {
+    fn start(mut java: Command) -> Self {
+        java.stdin(Stdio::null()).stderr(Stdio::piped());
+        Self(Some(java.spawn().expect("Kafka's producer starts")))
+    }
+
+    /// Waits until all are there.
+    ///
+    /// # Panics
+    ///
+    /// When not all could be produced.
+    pub fn wait(mut self) {
+        if let Some(child) = self.0.take() {
+            let output = child
+                .wait_with_output()
+                .expect("the producer is waited for");
+            let told = [output.stdout, output.stderr].concat();
+            let told = String::from_utf8_lossy(&told);
+            assert!(output.status.success(), "the producer failed: {told}");
+        }
+    }
+
+    /// Stops the producer; what it sent is there when this returns.
+    ///
+    /// # Panics
+    ///
+    /// When it had ended by itself.
+    pub fn stop(mut self) {
+        if let Some(mut child) = self.0.take() {
+            let ended = child.try_wait().expect("the producer is looked at");
+            assert_eq!(ended, None, "the producer ended by itself");
+            let mut kill = Command::new("kill");
+            drop(kill.arg(child.id().to_string()).status());
+            drop(child.wait_with_output());
+        }
+    }
+}
+
+impl Drop for Producing {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
