@@ -1,9 +1,13 @@
 //! The invariants, held against every event of a run.
 
+mod retained;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use windlass_model::TopicPartition;
+
+use self::retained::Retained;
 
 use crate::history::{Entry, Event, Incarnation};
 
@@ -59,6 +63,7 @@ pub struct Checker {
     /// Records that may be processed once more, because their owner had no chance to commit them: it
     /// was killed, it lost them, or somebody else was given them behind its back.
     forgiven: BTreeMap<TopicPartition, BTreeSet<i64>>,
+    retained: Retained,
     duplicates: u64,
 }
 
@@ -75,6 +80,7 @@ impl Checker {
             handed_out: BTreeMap::new(),
             committed: BTreeMap::new(),
             forgiven: BTreeMap::new(),
+            retained: Retained::new(),
             duplicates: 0,
         }
     }
@@ -104,12 +110,22 @@ impl Checker {
                 partitions,
                 generation,
             } => self.assigned(*who, partitions, *generation),
+            Event::Told { who, partitions } => {
+                self.retained.told(*who, partitions);
+                Ok(())
+            }
+            Event::Revoking {
+                who,
+                partitions,
+                leaves,
+            } => self.retained.revoking(*who, partitions, *leaves),
             Event::Revoked {
                 who,
                 partitions,
                 excused,
             } => self.revoked(*who, partitions, *excused),
             Event::Lost { who, partitions } => {
+                self.retained.gone(*who, partitions);
                 for partition in partitions {
                     self.forgive(*who, partition);
                     self.owned.remove(&(*who, partition.clone()));
@@ -192,6 +208,11 @@ impl Checker {
         generation: Option<i32>,
     ) -> Result<(), Violation> {
         for partition in partitions {
+            require(
+                19,
+                !self.owned.contains_key(&(who, partition.clone())),
+                || format!("{who} was assigned {partition}, which it owned already"),
+            )?;
             let rival = self.owned.iter().find(|((other, owned), ownership)| {
                 owned == partition
                     && *other != who
@@ -424,7 +445,12 @@ impl Checker {
     }
 }
 
-fn require(rule: u8, holds: bool, text: impl FnOnce() -> String) -> Result<(), Violation> {
+/// Holds, or is a violation of the rule.
+pub(crate) fn require(
+    rule: u8,
+    holds: bool,
+    text: impl FnOnce() -> String,
+) -> Result<(), Violation> {
     if holds {
         Ok(())
     } else {

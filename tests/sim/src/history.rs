@@ -35,6 +35,23 @@ pub enum Event {
         /// Under which generation of the group.
         generation: Option<i32>,
     },
+    /// A member that gives up no more than what moves was told that these are its own from now on:
+    /// those that it has stay with it.
+    Told {
+        /// Who.
+        who: Incarnation,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+    },
+    /// A member's listener is told that these partitions are about to go.
+    Revoking {
+        /// Who.
+        who: Incarnation,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+        /// Whether that is because the member leaves.
+        leaves: bool,
+    },
     /// A member finished giving these partitions up.
     Revoked {
         /// Who.

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     };
     let replay = words.first() == Some(&"--replay");
     let mut total = Report::default();
+    let mut upgrades = 0;
     let mut failures = Vec::new();
     let count = seeds.end - seeds.start;
     for seed in seeds {
@@ -35,7 +36,11 @@ fn main() -> ExitCode {
                 }
                 total.produced += report.produced;
                 total.duplicates += report.duplicates;
-                total.rebalances += report.rebalances;
+                total.census.eager += report.census.eager;
+                total.census.cooperative += report.census.cooperative;
+                total.census.mixed += report.census.mixed;
+                upgrades += u64::from(report.upgraded);
+                total.waits.add(&report.waits);
                 total.requests += report.requests;
                 total.settled_after_ms = total.settled_after_ms.max(report.settled_after_ms);
             }
@@ -46,14 +51,27 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{count} seeds, {} violations {failures:?}; {} records, {} processed again with good reason, {} rebalances, \
+        "{count} seeds, {} violations {failures:?}; {} records, {} processed again with good reason, \
          {} requests, at most {} ms until all was read after the last fault",
         failures.len(),
         total.produced,
         total.duplicates,
-        total.rebalances,
         total.requests,
         total.settled_after_ms
+    );
+    println!(
+        "{upgrades} rolling upgrades; {} rebalances: {} eager, {} cooperative, {} in between",
+        total.census.eager + total.census.cooperative + total.census.mixed,
+        total.census.eager,
+        total.census.cooperative,
+        total.census.mixed,
+    );
+    println!(
+        "while nothing was wrong, {} partitions stayed where they were through a rebalance: at most {} ms without \
+         records that were asked for, against {} ms without a rebalance",
+        total.waits.retained,
+        total.waits.through_rebalance.as_millis(),
+        total.waits.steady.as_millis(),
     );
     if failures.is_empty() {
         ExitCode::SUCCESS

@@ -11,6 +11,7 @@ use windlass_model::TopicPartition;
 
 use crate::history::Incarnation;
 use crate::options::Options;
+use crate::upgrade::Strategies;
 
 pub(crate) const TOPIC: &str = "events";
 pub(crate) const GROUP: &str = "group";
@@ -34,6 +35,8 @@ pub(crate) struct Member {
     pub(crate) who: Incarnation,
     /// Which of the member's identities this is; a static one keeps it over incarnations.
     pub(crate) slot: u32,
+    /// The stage of the upgrade it was started at.
+    pub(crate) stage: usize,
     pub(crate) core: ConsumerCore,
     pub(crate) activity: Activity,
     /// The last hand-out the application came back from.
@@ -62,14 +65,18 @@ impl Member {
     pub(crate) fn new(
         who: Incarnation,
         slot: u32,
+        stage: usize,
         options: &Options,
         seed: u64,
         now: Instant,
     ) -> Self {
-        let core = ConsumerCore::new(Arc::new(config(slot, options)), true, seed, now);
+        let strategies = options.course.list(slot, stage);
+        let config = Arc::new(config(slot, &strategies, options));
+        let core = ConsumerCore::new(config, true, seed, now);
         Self {
             who,
             slot,
+            stage,
             core,
             activity: Activity::Working(BTreeMap::new()),
             progress: Progress::default(),
@@ -117,7 +124,7 @@ impl Member {
     }
 }
 
-fn config(slot: u32, options: &Options) -> Config {
+fn config(slot: u32, strategies: &Strategies, options: &Options) -> Config {
     let mut config = Config::default();
     config.bootstrap_servers = vec!["node-1:9092".to_owned()];
     config.group_id = Some(GROUP.to_owned());
@@ -125,11 +132,7 @@ fn config(slot: u32, options: &Options) -> Config {
     config.auto_offset_reset = OffsetReset::Earliest;
     config.enable_auto_commit = options.auto_commit;
     config.auto_commit_interval = Duration::from_millis(700);
-    config.assignors = options
-        .strategies
-        .iter()
-        .filter_map(|name| by_name(name))
-        .collect();
+    config.assignors = strategies.iter().filter_map(|name| by_name(name)).collect();
     config.session_timeout = options.session_timeout;
     config.heartbeat_interval = options.heartbeat_interval;
     config.max_poll_interval = options.max_poll_interval;

@@ -43,6 +43,10 @@ pub(crate) enum Arrival {
     },
     /// Another batch is produced.
     Produce,
+    /// A member comes, or one goes, though nothing is wrong.
+    Scale,
+    /// The next step of a rolling upgrade.
+    Roll,
     /// Another fault happens.
     Fault,
     /// A node that was killed comes back.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use windlass_machine::SplitMix64;
 
+use crate::upgrade::Course;
+
 /// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -16,8 +18,12 @@ pub struct Options {
     pub partitions: i32,
     /// Members at the start.
     pub members: u32,
-    /// The assignment strategies, by Kafka's names, in order of preference.
-    pub strategies: Vec<&'static str>,
+    /// The assignment strategies, and how they change.
+    pub course: Course,
+    /// Whether the strategies change while nothing else goes wrong.
+    pub upgrade_in_calm: bool,
+    /// How long nothing goes wrong at first; members come and go as they please.
+    pub calm: Duration,
     /// Whether members commit by timer, or by hand after each poll.
     pub auto_commit: bool,
     /// Whether the members are static.
@@ -49,22 +55,29 @@ impl Options {
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut random = SplitMix64::new(seed);
+        let members = 1 + random.below(5);
+        let upgrade = members >= 2 && random.chance(1, 3);
+        let course = if upgrade {
+            Course::upgrade(&mut random)
+        } else {
+            Course::steady(&mut random)
+        };
         let mut between = |low: u64, high: u64| low + random.below(high - low + 1);
         let session = between(1000, 6000);
-        let strategies = match between(0, 5) {
-            0 => vec!["range"],
-            1 => vec!["roundrobin"],
-            2 => vec!["sticky"],
-            3 => vec!["range", "roundrobin"],
-            4 => vec!["cooperative-sticky", "range"],
-            _ => vec!["cooperative-sticky"],
+        let upgrade_in_calm = upgrade && between(0, 1) == 0;
+        let calm = if upgrade_in_calm {
+            between(20, 40)
+        } else {
+            between(5, 20)
         };
         Self {
             seed,
             nodes: i32::try_from(between(1, 3)).unwrap_or(1),
             partitions: i32::try_from(between(1, 12)).unwrap_or(1),
-            members: u32::try_from(between(1, 5)).unwrap_or(1),
-            strategies,
+            members: u32::try_from(members).unwrap_or(1),
+            course,
+            upgrade_in_calm,
+            calm: Duration::from_secs(calm),
             auto_commit: between(0, 1) == 0,
             static_members: between(0, 3) == 0,
             session_timeout: Duration::from_millis(session),
@@ -86,7 +99,7 @@ impl fmt::Display for Options {
         write!(
             f,
             "{} nodes, {} partitions, {} {} members, {} ({} commits), session {:?}, heartbeat {:?}, max poll {:?} and {} \
-             records, buffer {} bytes, latency up to {:?}, {} in 1000 messages lost, trouble for {:?} every {:?}",
+             records, buffer {} bytes, latency up to {:?}, calm for {:?}{}, {} in 1000 messages lost, trouble for {:?} every {:?}",
             self.nodes,
             self.partitions,
             self.members,
@@ -95,7 +108,7 @@ impl fmt::Display for Options {
             } else {
                 "dynamic"
             },
-            self.strategies.join(" then "),
+            self.course.describe(),
             if self.auto_commit { "timed" } else { "manual" },
             self.session_timeout,
             self.heartbeat_interval,
@@ -103,6 +116,12 @@ impl fmt::Display for Options {
             self.max_poll_records,
             self.buffer_bytes,
             self.latency,
+            self.calm,
+            if self.upgrade_in_calm {
+                " and upgraded then"
+            } else {
+                ""
+            },
             self.loss,
             self.troubled,
             self.fault_every,

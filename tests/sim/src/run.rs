@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::census::Census;
 use crate::checker::Violation;
 use crate::history::{Entry, Event};
 use crate::options::Options;
+use crate::silence::Waits;
 use crate::world::World;
 
 /// How long the group may make no progress once the faults have stopped: a session, a poll interval
@@ -23,7 +25,11 @@ pub struct Report {
     /// Records that were processed more than once, with good reason.
     pub duplicates: u64,
     /// Rebalances the group completed.
-    pub rebalances: i32,
+    pub census: Census,
+    /// Whether a rolling upgrade came to its end.
+    pub upgraded: bool,
+    /// What was waited for records while nothing was wrong.
+    pub waits: Waits,
     /// Requests the members sent.
     pub requests: u64,
     /// Simulated milliseconds from the last fault until all was processed.
@@ -67,7 +73,9 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
         Ok(settled_after) => Ok(Report {
             produced: world.produced(),
             duplicates: world.checker.duplicates(),
-            rebalances: world.rebalances(),
+            census: world.census,
+            upgraded: world.rollout.complete,
+            waits: world.silence.end(world.now),
             requests: world.requests,
             settled_after_ms: settled_after.as_millis(),
         }),
@@ -87,6 +95,9 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
 
 fn drive(world: &mut World) -> Result<Duration, Violation> {
     world.open();
+    let calm_until = world.calm_until;
+    world.advance_to(calm_until)?;
+    world.end_calm()?;
     let quiet = world.quiet_from;
     world.advance_to(quiet)?;
     world.heal();

@@ -4,18 +4,21 @@ mod application;
 mod delivery;
 mod population;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use windlass_broker::{ClusterConfig, ClusterCore, ConnectionId};
 use windlass_machine::SplitMix64;
 use windlass_model::TopicPartition;
 
-use crate::checker::{Checker, Expectation, Violation};
+use crate::census::Census;
+use crate::checker::{Checker, Expectation, Violation, require};
 use crate::history::{Entry, Event, Incarnation};
 use crate::member::{GROUP, Member, TOPIC};
 use crate::network::{Agenda, Arrival, Link};
 use crate::options::Options;
+use crate::silence::Silence;
+use crate::upgrade::Rollout;
 
 /// Steps within one moment after which something runs in circles.
 const BUSIEST_MOMENT: u32 = 20_000;
@@ -27,6 +30,8 @@ pub(crate) struct World {
     pub(crate) random: SplitMix64,
     pub(crate) start: Instant,
     pub(crate) now: Instant,
+    /// When the faults begin.
+    pub(crate) calm_until: Instant,
     /// When the faults stop.
     pub(crate) quiet_from: Instant,
     pub(crate) last_fault: Instant,
@@ -37,6 +42,11 @@ pub(crate) struct World {
     pub(crate) checker: Checker,
     pub(crate) history: Vec<Entry>,
     pub(crate) requests: u64,
+    pub(crate) rollout: Rollout,
+    pub(crate) census: Census,
+    pub(crate) silence: Silence,
+    /// The members that list nothing but cooperative strategies.
+    pub(crate) cooperative: BTreeSet<Incarnation>,
     /// Commits that are on their way: what they would store, and for whom.
     commits: BTreeMap<(ConnectionId, i32), (Incarnation, BTreeMap<TopicPartition, i64>)>,
     /// Records on their way into the log, by the number of their request.
@@ -56,7 +66,8 @@ impl World {
             random: SplitMix64::new(options.seed ^ 0x5eed),
             start,
             now: start,
-            quiet_from: start + options.troubled,
+            calm_until: start + options.calm,
+            quiet_from: start + options.calm + options.troubled,
             last_fault: start,
             cluster,
             members: BTreeMap::new(),
@@ -67,6 +78,10 @@ impl World {
             }),
             history: Vec::new(),
             requests: 0,
+            rollout: Rollout::default(),
+            census: Census::default(),
+            silence: Silence::default(),
+            cooperative: BTreeSet::new(),
             commits: BTreeMap::new(),
             producing: BTreeMap::new(),
             incarnations: 0,
@@ -82,8 +97,18 @@ impl World {
             self.start_in_slot(slot, self.now);
         }
         self.agenda.add(self.now, Arrival::Produce);
+        let second = Duration::from_secs(1);
+        self.agenda.add(self.now + second * 3, Arrival::Scale);
+        let upgrades_from = if self.options.upgrade_in_calm {
+            self.now + second
+        } else {
+            self.calm_until
+        };
+        if self.options.course.is_upgrade() {
+            self.agenda.add(upgrades_from, Arrival::Roll);
+        }
         self.agenda
-            .add(self.now + self.options.fault_every, Arrival::Fault);
+            .add(self.calm_until + self.options.fault_every, Arrival::Fault);
     }
 
     /// Lets time pass, event by event.
@@ -188,6 +213,8 @@ impl World {
                 }
             }
             Arrival::Produce => self.produce(now),
+            Arrival::Scale => self.scale(now),
+            Arrival::Roll => self.roll(now),
             Arrival::Fault => self.fault(now),
             Arrival::Revive { node } => {
                 self.cluster.restart_node(node, now);
@@ -220,8 +247,18 @@ impl World {
         }
     }
 
+    /// In how many of a thousand messages the connection breaks.
+    pub(crate) fn loss(&self) -> u64 {
+        if self.now < self.calm_until {
+            0
+        } else {
+            self.options.loss
+        }
+    }
+
     /// Takes note of an event, and holds it against the rules.
     pub(crate) fn note(&mut self, event: Event) {
+        self.measure(&event);
         let entry = Entry {
             at: self.now.saturating_duration_since(self.start),
             event,
@@ -232,6 +269,52 @@ impl World {
             self.violation = Some(violation);
         }
         self.history.push(entry);
+    }
+
+    /// What the event means for the waits between records.
+    fn measure(&mut self, event: &Event) {
+        let now = self.now;
+        let silence = &mut self.silence;
+        match event {
+            Event::Produced { partition, offset } => silence.produced(partition, offset + 1, now),
+            Event::Assigned {
+                who, partitions, ..
+            } => silence.assigned(*who, partitions),
+            Event::Revoking {
+                who, partitions, ..
+            }
+            | Event::Revoked {
+                who, partitions, ..
+            }
+            | Event::Lost { who, partitions } => silence.gone(*who, partitions),
+            Event::HandedOut {
+                who,
+                partition,
+                offsets,
+            } => {
+                let next = offsets.last().map_or(0, |last| last + 1);
+                silence.handed_out(*who, partition, next, now);
+            }
+            Event::Killed { who } | Event::Closed { who, .. } => silence.dead(*who),
+            Event::Told { .. }
+            | Event::Processed { .. }
+            | Event::Committed { .. }
+            | Event::CommitFailed { .. } => {}
+        }
+    }
+
+    /// Faults begin: what was measured until now was measured while nothing was wrong.
+    pub(crate) fn end_calm(&mut self) -> Result<(), Violation> {
+        let waits = self.silence.end(self.now);
+        let round_trip = self.options.latency * 2;
+        let allowed = waits.steady.max(round_trip) * 2;
+        require(19, waits.through_rebalance <= allowed, || {
+            format!(
+                "a partition stayed where it was through a rebalance, and its records were waited for {:?}; without a \
+                 rebalance it was at most {:?}, and there and back is {round_trip:?}",
+                waits.through_rebalance, waits.steady
+            )
+        })
     }
 
     pub(crate) fn violate(&mut self, rule: u8, text: String) {
@@ -255,12 +338,6 @@ impl World {
             .iter()
             .filter(|entry| matches!(entry.event, Event::Produced { .. }))
             .count()
-    }
-
-    pub(crate) fn rebalances(&self) -> i32 {
-        self.cluster
-            .group(GROUP)
-            .map_or(0, |group| group.generation)
     }
 
     pub(crate) fn describe_members(&self) -> String {

@@ -144,9 +144,16 @@ impl World {
             }
             // They stay its own until it has let go of them, so that commits go on meanwhile.
             CallbackKind::Revoked => {
-                if let Some(member) = self.members.get_mut(&who) {
-                    member.giving_up.extend(partitions);
-                }
+                let Some(member) = self.members.get_mut(&who) else {
+                    return;
+                };
+                let leaves = matches!(member.activity, Activity::Closing(..));
+                member.giving_up.extend(partitions.iter().cloned());
+                self.note(Event::Revoking {
+                    who,
+                    partitions,
+                    leaves,
+                });
             }
         }
         self.note_given_up(who, now);

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use windlass_broker::{ConnectionId, Inbound, Outbound};
+use windlass_group::GroupState;
 use windlass_machine::{Destination, FailureKind, OutgoingRequest, RequestFailure};
 use windlass_model::{NodeId, TopicPartition};
 use windlass_protocol::fetch_response::{FetchPart, FetchedPartition, PartitionEnd};
 use windlass_protocol::messages::fetch::FetchResponse;
 use windlass_protocol::records::RecordBatch;
-use windlass_protocol::{ApiKey, RequestKind, ResponseKind};
+use windlass_protocol::{ApiKey, RequestKind, ResponseKind, consumer_protocol};
 
 use super::World;
 use crate::history::{Event, Incarnation};
+use crate::member::Activity;
 use crate::network::{Arrival, Link};
+use crate::upgrade::client_id;
 
 /// Requests of a member in one second, fetches left out, above which it storms.
 const STORM: u32 = 300;
@@ -31,9 +34,28 @@ impl World {
                 self.carry_out(who, effect, now);
             } else {
                 self.note_given_up(who, now);
+                self.watch_silence(who, now);
                 return;
             }
         }
+    }
+
+    /// Whether records of the member's partitions are waited for, and what else it is at.
+    fn watch_silence(&mut self, who: Incarnation, now: Instant) {
+        let Some(member) = self.members.get(&who) else {
+            return;
+        };
+        let rebalances = member.core.group().is_some_and(|group| {
+            matches!(
+                group.state(),
+                GroupState::PreparingRebalance
+                    | GroupState::CompletingRebalance
+                    | GroupState::Reconciling
+            )
+        });
+        let asks = matches!(member.activity, Activity::Polling(_));
+        self.silence.rebalances(who, rebalances);
+        self.silence.asks(who, asks, now);
     }
 
     fn send(&mut self, who: Incarnation, outgoing: OutgoingRequest, now: Instant) {
@@ -42,7 +64,7 @@ impl World {
         let connection = self.link(who, outgoing.destination, now);
         let api = outgoing.request.api_key();
         let latency = self.latency();
-        let lost = self.random.chance(self.options.loss, 1000);
+        let lost = self.random.chance(self.loss(), 1000);
         let Some(link) = self.links.get_mut(&connection) else {
             return;
         };
@@ -167,7 +189,7 @@ impl World {
             connection,
             correlation_id,
             version,
-            client_id: format!("member-{}", who.0),
+            client_id: client_id(who),
             host: "simulated".to_owned(),
         };
         self.cluster.on_request(inbound, request, now);
@@ -189,7 +211,7 @@ impl World {
                 } => {
                     self.note_at_broker(connection, correlation_id, &response);
                     let latency = self.latency();
-                    let lost = self.random.chance(self.options.loss, 1000);
+                    let lost = self.random.chance(self.loss(), 1000);
                     let Some(link) = self.links.get_mut(&connection) else {
                         continue;
                     };
@@ -235,6 +257,9 @@ impl World {
                     }
                 }
             }
+            ResponseKind::SyncGroup(response) if response.error_code.is_none() => {
+                self.count_rebalance();
+            }
             ResponseKind::OffsetCommit(response) => {
                 let Some((who, offsets)) = self.commits.remove(&(connection, correlation_id))
                 else {
@@ -272,6 +297,7 @@ impl World {
         response: ResponseKind,
         now: Instant,
     ) {
+        let loss = self.loss();
         let Some(link) = self.links.get_mut(&connection) else {
             return;
         };
@@ -284,7 +310,7 @@ impl World {
         };
         if let ResponseKind::Fetch(response) = response {
             let parts = parts(response);
-            let cut = self.random.chance(self.options.loss, 100);
+            let cut = self.random.chance(loss, 100);
             if cut {
                 // The connection breaks in the middle of the answer.
                 let keep = usize::try_from(self.random.below(parts.len() as u64)).unwrap_or(0);
@@ -307,9 +333,26 @@ impl World {
                 member.core.on_fetch_done(id, now);
             }
         } else {
-            member.core.on_response(id, response, now);
+            self.note_told(who, &response);
+            if let Some(member) = self.members.get_mut(&who) {
+                member.core.on_response(id, response, now);
+            }
         }
         self.drain_member(who, now);
+    }
+
+    /// What a cooperative member is told to be its own.
+    fn note_told(&mut self, who: Incarnation, response: &ResponseKind) {
+        let ResponseKind::SyncGroup(response) = response else {
+            return;
+        };
+        if self.cooperative.contains(&who)
+            && response.error_code.is_none()
+            && let Ok(assignment) = consumer_protocol::Assignment::decode(&response.assignment)
+        {
+            let partitions = assignment.partitions.iter().collect();
+            self.note(Event::Told { who, partitions });
+        }
     }
 
     /// A connection is no more: everything on it is lost.

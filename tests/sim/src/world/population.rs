@@ -21,7 +21,12 @@ impl World {
         self.incarnations += 1;
         let who = Incarnation(self.incarnations);
         let seed = self.random.next_u64();
-        let mut member = Member::new(who, slot, &self.options, seed, now);
+        let stage = self.rollout.stage;
+        self.rollout.started_with.insert(who, stage);
+        if self.options.course.list(slot, stage) == ["cooperative-sticky"] {
+            self.cooperative.insert(who);
+        }
+        let mut member = Member::new(who, slot, stage, &self.options, seed, now);
         member.submit(
             Intent::Subscribe([TOPIC.into()].into()),
             now + FAREWELL,
@@ -66,7 +71,22 @@ impl World {
         }
     }
 
-    fn ask_to_stop(&mut self, who: Incarnation, now: Instant) {
+    /// The group grows or shrinks by one, by its own will.
+    pub(crate) fn scale(&mut self, now: Instant) {
+        if now >= self.calm_until {
+            return;
+        }
+        let pause = Duration::from_millis(2000 + self.random.below(4000));
+        self.agenda.add(now + pause, Arrival::Scale);
+        let stays = |member: &&Member| !member.wants_to_stop;
+        if self.members.values().filter(stays).count() > 1 && self.random.chance(1, 2) {
+            self.stop_member(now);
+        } else {
+            self.start_member(now);
+        }
+    }
+
+    pub(crate) fn ask_to_stop(&mut self, who: Incarnation, now: Instant) {
         let Some(member) = self.members.get_mut(&who) else {
             return;
         };
@@ -123,7 +143,10 @@ impl World {
                 allowed: FAREWELL,
             });
             self.hang_up_all(who, now);
-            if now < self.quiet_from {
+            if now < self.quiet_from && member.stage < self.rollout.stage {
+                let back = now + Duration::from_millis(100 + self.random.below(900));
+                self.agenda.add(back, Arrival::Return { slot: member.slot });
+            } else if now < self.quiet_from {
                 self.maybe_return(member.slot, now);
             }
         }
