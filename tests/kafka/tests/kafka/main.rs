@@ -11,12 +11,15 @@
 )]
 #![expect(clippy::print_stdout, reason = "this is a test harness of its own")]
 
+mod application;
+mod crashes;
 mod foreign;
 mod main_job;
 mod nodes;
 mod poll_interval;
 mod stage;
 mod static_members;
+mod trail;
 mod view;
 
 use std::process::ExitCode;
@@ -68,6 +71,14 @@ const TESTS: &[Test] = &[
         poll_interval::a_member_that_stays_away_loses_its_partitions_and_rejoins,
     ),
     (
+        "commits_by_hand_lose_nothing_when_killed",
+        crashes::commits_by_hand_lose_nothing_when_killed,
+    ),
+    (
+        "commits_by_timer_stop_at_what_was_come_back_from",
+        crashes::commits_by_timer_stop_at_what_was_come_back_from,
+    ),
+    (
         "a_group_outlives_its_nodes_without_a_rebalance",
         nodes::a_group_outlives_its_nodes_without_a_rebalance,
     ),
@@ -78,6 +89,12 @@ const AT_A_TIME: usize = 2;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((application::WORD, orders)) = words
+        .split_first()
+        .map(|(word, rest)| (word.as_str(), rest))
+    {
+        return application::run(orders);
+    }
     let names: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     let chosen = |test: &&Test| names.is_empty() || names.iter().any(|name| test.0.contains(*name));
     let tests: Vec<Test> = TESTS.iter().filter(chosen).copied().collect();
