@@ -22,6 +22,8 @@ pub struct Tenure {
     pub consumed: Option<(i64, i64)>,
     /// The last offset that was committed.
     pub committed: Option<i64>,
+    /// When polls brought records, in milliseconds since 1970.
+    pub arrivals: Vec<u64>,
 }
 
 impl Tenure {
@@ -90,7 +92,7 @@ impl Judge {
                         .push(format!("{sum} records, said to be {count}"));
                 }
                 for set in partitions {
-                    self.on_records(set);
+                    self.on_records(set, stamped.timestamp);
                 }
             }
             Event::OffsetsCommitted {
@@ -128,6 +130,7 @@ impl Judge {
             to: None,
             consumed: None,
             committed: None,
+            arrivals: Vec::new(),
         };
         self.tenures.push(tenure);
         let place = self.tenures.len() - 1;
@@ -147,7 +150,7 @@ impl Judge {
         }
     }
 
-    fn on_records(&mut self, set: &RecordSet) {
+    fn on_records(&mut self, set: &RecordSet, timestamp: u64) {
         let partition = Partition {
             topic: set.topic.clone(),
             partition: set.partition,
@@ -166,6 +169,7 @@ impl Judge {
             return;
         };
         let tenure = &mut self.tenures[*place];
+        tenure.arrivals.push(timestamp);
         match &mut tenure.consumed {
             Some((_, position)) if *position == set.min_offset => *position = next,
             Some((_, position)) => {

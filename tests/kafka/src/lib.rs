@@ -17,3 +17,4 @@ pub mod member;
 pub mod produce;
 pub mod programs;
 pub mod ranges;
+pub mod silence;

@@ -91,8 +91,7 @@ impl Group {
     /// When the program cannot be started.
     #[must_use]
     pub fn start_client(&self, name: &str, client: Client, options: &[&str]) -> Member {
-        fs::create_dir_all(&self.folder).expect("a folder for what the members log");
-        let place = self.log.enter(name);
+        fs::create_dir_all(&self.folder).expect("a folder for the members' properties");
         let file = self.folder.join(format!("{name}.properties"));
         let mut command = match client {
             Client::Windlass => {
@@ -124,6 +123,18 @@ impl Group {
             }
         }
         fs::write(&file, text).expect("a member's properties are written");
+        self.start_command(name, command)
+    }
+
+    /// Starts a member of this name by a command of the caller's, which prints the same events.
+    ///
+    /// # Panics
+    ///
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn start_command(&self, name: &str, command: Command) -> Member {
+        fs::create_dir_all(&self.folder).expect("a folder for what the members log");
+        let place = self.log.enter(name);
         let log_file = self.folder.join(format!("{name}.log"));
         Member::start(command, place, name, &log_file, self.log.clone())
     }

@@ -1,5 +1,6 @@
-//! Kafka's own producers, to have something to consume.
+//! Kafka's own producers and others, to have something to consume.
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use crate::cluster::Cluster;
@@ -43,9 +44,16 @@ impl Cluster {
     /// When Java cannot be started.
     #[must_use]
     pub fn endless(&self, topic: &str, a_second: i64) -> Producing {
+        // A producer stays with a partition until it has filled a batch of it: small ones let it go
+        // round all partitions several times a second.
+        fs::create_dir_all(self.folder()).expect("a folder for the producer's properties");
+        let file = self.folder().join("producer.properties");
+        fs::write(&file, "batch.size=200\n").expect("the producer's properties are written");
         let mut java = self.java("org.apache.kafka.tools.VerifiableProducer");
         java.args(["--bootstrap-server", self.bootstrap(), "--topic", topic])
             .args(["--throughput", &a_second.to_string()])
+            .arg("--command-config")
+            .arg(file)
             .stdout(Stdio::null());
         Producing::start(java)
     }
@@ -56,9 +64,15 @@ impl Cluster {
 pub struct Producing(Option<Child>);
 
 impl Producing {
-    fn start(mut java: Command) -> Self {
-        java.stdin(Stdio::null()).stderr(Stdio::piped());
-        Self(Some(java.spawn().expect("Kafka's producer starts")))
+    /// Starts a producer by a command of the caller's.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        Self(Some(command.spawn().expect("the producer starts")))
     }
 
     /// Waits until all are there.

@@ -141,6 +141,7 @@ fn two_owners_at_a_time_are_seen() {
         to,
         consumed: None,
         committed: None,
+        arrivals: Vec::new(),
     };
     let first = tenure(1, Some(5));
     for (second, fine) in [

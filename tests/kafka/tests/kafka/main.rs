@@ -20,6 +20,7 @@ mod poll_interval;
 mod stage;
 mod static_members;
 mod trail;
+mod upgrade;
 mod view;
 
 use std::process::ExitCode;
@@ -69,6 +70,10 @@ const TESTS: &[Test] = &[
     (
         "a_member_that_stays_away_loses_its_partitions_and_rejoins",
         poll_interval::a_member_that_stays_away_loses_its_partitions_and_rejoins,
+    ),
+    (
+        "a_group_goes_from_eager_to_cooperative_in_two_bounces",
+        upgrade::a_group_goes_from_eager_to_cooperative_in_two_bounces,
     ),
     (
         "commits_by_hand_lose_nothing_when_killed",

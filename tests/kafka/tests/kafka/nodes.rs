@@ -85,7 +85,7 @@ pub(crate) fn a_group_outlives_its_nodes_without_a_rebalance(
 }
 
 /// Waits until something more was read of every partition.
-fn go_on(group: &Group) {
+pub(crate) fn go_on(group: &Group) {
     let count = |all: &[Told]| {
         let mut count: BTreeMap<i32, i64> = BTreeMap::new();
         for (partition, ranges) in all.iter().flat_map(|told| &told.judge.consumed) {
@@ -105,21 +105,26 @@ fn go_on(group: &Group) {
         });
 }
 
-/// The node that coordinates the group, as Kafka's own tool tells.
-fn coordinator(cluster: &Cluster, group: &str) -> i32 {
+/// What Kafka's own tool tells of the group, in one row.
+pub(crate) fn state(cluster: &Cluster, group: &str) -> String {
     let text = cluster.tool(
         "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
         &["--describe", "--state", "--group", group],
     );
-    let row = text
-        .lines()
+    text.lines()
         .find(|line| line.starts_with(group))
-        .unwrap_or_else(|| panic!("{text}"));
-    let (_, rest) = row.split_once('(').unwrap_or_else(|| panic!("{text}"));
+        .unwrap_or_else(|| panic!("{text}"))
+        .to_owned()
+}
+
+/// The node that coordinates the group.
+fn coordinator(cluster: &Cluster, group: &str) -> i32 {
+    let row = state(cluster, group);
+    let (_, rest) = row.split_once('(').unwrap_or_else(|| panic!("{row}"));
     rest.split(')')
         .next()
         .and_then(|id| id.parse().ok())
-        .unwrap_or_else(|| panic!("{text}"))
+        .unwrap_or_else(|| panic!("{row}"))
 }
 
 /// The leaders of the topic's partitions.
