@@ -6,13 +6,15 @@ Consuming it prints what Kafka's VerifiableConsumer prints, one JSON object a li
 import json
 import signal
 import sys
+import time
 
 import confluent_kafka
 from confluent_kafka import admin
 
 
 def say(event, **fields):
-    print(json.dumps({"name": event, **fields}), flush=True)
+    now = time.time_ns() // 1_000_000
+    print(json.dumps({"timestamp": now, "name": event, **fields}), flush=True)
 
 
 def places(partitions):
@@ -84,4 +86,24 @@ def produce(bootstrap, topic, partitions, count):
         sys.exit(f"records were not taken: {failures[:3]}")
 
 
-{"consume": consume, "create": create, "produce": produce}[sys.argv[1]](*sys.argv[2:])
+def trickle(bootstrap, topic, partitions, milliseconds):
+    """Sends a record to every partition each time so many milliseconds are over, until it is told to end."""
+    running = True
+
+    def stop(*_):
+        nonlocal running
+        running = False
+
+    signal.signal(signal.SIGTERM, stop)
+    producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+    due = time.monotonic()
+    while running:
+        for partition in range(int(partitions)):
+            producer.produce(topic, "a record", partition=partition)
+        producer.poll(0)
+        due += int(milliseconds) / 1000
+        time.sleep(max(0, due - time.monotonic()))
+    producer.flush(60)
+
+
+{"consume": consume, "create": create, "produce": produce, "trickle": trickle}[sys.argv[1]](*sys.argv[2:])

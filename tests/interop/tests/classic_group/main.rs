@@ -15,6 +15,7 @@ mod member;
 mod process;
 mod requirements;
 mod scenario;
+mod silence;
 mod windlass_member;
 
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,7 @@ use crate::scenario::share_a_group;
 
 const STRATEGIES: [&str; 3] = ["range", "roundrobin", "cooperative-sticky"];
 
-/// The two tests want the whole machine, one after the other.
+/// The tests want the whole machine, one after the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
@@ -37,6 +38,16 @@ fn on_the_embedded_broker() {
 #[test]
 fn on_kafka() {
     run("Kafka", |_| Cluster::kafka());
+}
+
+#[test]
+fn what_is_kept_is_read_on_during_rebalances() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let ready = Requirements::find().and_then(|found| Ok((silence::cluster()?, found)));
+    match ready {
+        Ok((cluster, requirements)) => silence::run(&cluster, &requirements),
+        Err(reason) => requirements::not_run("Kafka, cooperative-sticky", &reason),
+    }
 }
 
 fn run(name: &str, start: impl FnOnce(&Requirements) -> Result<Cluster, String>) {
