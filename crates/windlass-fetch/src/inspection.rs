@@ -17,6 +17,13 @@ impl FetchMachine {
         self.partitions.contains_key(topic_partition)
     }
 
+    /// Whether the partition is held: assigned, and neither fetched nor handed over for now.
+    #[must_use]
+    pub fn is_held(&self, topic_partition: &TopicPartition) -> bool {
+        let state = self.partitions.get(topic_partition);
+        state.is_some_and(|state| state.held)
+    }
+
     /// The partitions that are paused.
     pub fn paused(&self) -> impl Iterator<Item = &TopicPartition> {
         self.partitions

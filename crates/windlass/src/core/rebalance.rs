@@ -52,6 +52,13 @@ impl Handovers {
         })
     }
 
+    /// Whether the partition is on its way, in or out.
+    fn concern(&self, partition: &TopicPartition) -> bool {
+        self.open.values().any(|handover| {
+            handover.kind != CallbackKind::Lost && handover.partitions.contains(partition)
+        })
+    }
+
     fn open(&mut self, handover: Handover) -> CallbackId {
         self.counter += 1;
         let id = CallbackId(self.counter);
@@ -117,6 +124,7 @@ impl ConsumerCore {
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
+        self.supersede_revocations(&partitions, now);
         let starts = partitions
             .iter()
             .map(|partition| (partition.clone(), StartPosition::Awaiting))
@@ -127,6 +135,23 @@ impl ConsumerCore {
         }
         self.ask_for_committed(partitions.clone(), now);
         self.begin_callback_for(CallbackKind::Assigned, token, partitions, now);
+    }
+
+    /// Partitions come back of which leave is still being taken, because the group did not wait for
+    /// it any longer: they begin anew, and the end of the old leave must not take them away.
+    fn supersede_revocations(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
+        let mut superseded = BTreeSet::new();
+        for handover in self.handovers.open.values_mut() {
+            if handover.kind == CallbackKind::Revoked {
+                superseded.extend(handover.partitions.intersection(partitions).cloned());
+                handover
+                    .partitions
+                    .retain(|partition| !partitions.contains(partition));
+            }
+        }
+        if !superseded.is_empty() {
+            self.let_go(&superseded, now);
+        }
     }
 
     /// Partitions assigned by hand: no listener, no waiting.
@@ -278,7 +303,11 @@ impl ConsumerCore {
         match handover.kind {
             CallbackKind::Revoked => self.let_go(&handover.partitions, now),
             CallbackKind::Assigned => {
-                self.with_fetch(|fetch| fetch.release(&handover.partitions, now));
+                // The group may not have waited for the listener: what is taken away again by now,
+                // or was assigned anew, is held for another reason.
+                let mut free = handover.partitions;
+                free.retain(|partition| !self.handovers.concern(partition));
+                self.with_fetch(|fetch| fetch.release(&free, now));
             }
             CallbackKind::Lost => {}
         }
@@ -291,5 +320,74 @@ impl ConsumerCore {
         self.with_fetch(|fetch| fetch.unassign(partitions, now));
         self.ledger.forget(partitions);
         self.forget_offset_work(partitions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Config;
+
+    fn drain(core: &mut ConsumerCore) -> Vec<CallbackId> {
+        while core.poll_request().is_some() {}
+        let mut calls = Vec::new();
+        while let Some(effect) = core.poll_effect() {
+            if let Effect::Callback { id, .. } = effect {
+                calls.push(id);
+            }
+        }
+        calls
+    }
+
+    #[test]
+    fn the_end_of_an_old_leave_does_not_take_what_came_back() {
+        let now = Instant::now();
+        let config = Config {
+            group_id: Some("group".to_owned()),
+            ..Config::default()
+        };
+        let mut core = ConsumerCore::new(Arc::new(config), true, 1, now);
+        let orders = TopicPartition::new("orders", 0);
+        let other = TopicPartition::new("orders", 1);
+        let both = BTreeSet::from([orders.clone(), other.clone()]);
+        core.begin_assignment(None, both.clone(), now);
+        for id in drain(&mut core) {
+            core.callback_done(id, now);
+        }
+        core.begin_revocation(None, both, now);
+        let leave = drain(&mut core);
+        // The listener takes longer than the group waits.
+        core.begin_assignment(None, BTreeSet::from([orders.clone()]), now);
+        for id in leave {
+            core.callback_done(id, now);
+        }
+        assert!(core.fetch.is_assigned(&orders));
+        assert!(!core.fetch.is_assigned(&other));
+    }
+
+    #[test]
+    fn a_listener_that_returns_late_from_an_assignment_frees_nothing_that_goes_again() {
+        let now = Instant::now();
+        let config = Config {
+            group_id: Some("group".to_owned()),
+            ..Config::default()
+        };
+        let mut core = ConsumerCore::new(Arc::new(config), true, 1, now);
+        let orders = BTreeSet::from([TopicPartition::new("orders", 0)]);
+        core.begin_assignment(None, orders.clone(), now);
+        let arrival = drain(&mut core);
+        core.begin_revocation(None, orders.clone(), now);
+        let leave = drain(&mut core);
+        for id in arrival {
+            core.callback_done(id, now);
+        }
+        let held = |core: &ConsumerCore| core.fetch.is_held(&TopicPartition::new("orders", 0));
+        assert!(held(&core));
+        for id in leave {
+            core.callback_done(id, now);
+        }
+        assert!(!core.fetch.is_assigned(&TopicPartition::new("orders", 0)));
     }
 }
