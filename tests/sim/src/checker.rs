@@ -1,5 +1,6 @@
 //! The invariants, held against every event of a run.
 
+mod farewell;
 mod retained;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,17 +41,9 @@ struct Ownership {
     overtaken: bool,
 }
 
-/// What is expected of the run.
-#[derive(Clone, Copy, Debug)]
-pub struct Expectation {
-    /// Whether members commit before they give partitions up.
-    pub commits_on_revoke: bool,
-}
-
 /// Holds the history of one group against the rules.
 #[derive(Debug)]
 pub struct Checker {
-    expectation: Expectation,
     owned: BTreeMap<(Incarnation, TopicPartition), Ownership>,
     dead: BTreeSet<Incarnation>,
     /// What brokers acknowledged.
@@ -64,15 +57,16 @@ pub struct Checker {
     /// was killed, it lost them, or somebody else was given them behind its back.
     forgiven: BTreeMap<TopicPartition, BTreeSet<i64>>,
     retained: Retained,
+    /// What listeners are at work on, since it is to go.
+    listening: BTreeSet<(Incarnation, TopicPartition)>,
     duplicates: u64,
 }
 
 impl Checker {
     /// Nothing has happened yet.
     #[must_use]
-    pub const fn new(expectation: Expectation) -> Self {
+    pub const fn new() -> Self {
         Self {
-            expectation,
             owned: BTreeMap::new(),
             dead: BTreeSet::new(),
             produced: BTreeMap::new(),
@@ -81,6 +75,7 @@ impl Checker {
             committed: BTreeMap::new(),
             forgiven: BTreeMap::new(),
             retained: Retained::new(),
+            listening: BTreeSet::new(),
             duplicates: 0,
         }
     }
@@ -109,7 +104,13 @@ impl Checker {
                 who,
                 partitions,
                 generation,
-            } => self.assigned(*who, partitions, *generation),
+                peers,
+            } => {
+                for partition in partitions {
+                    self.require_given_up(*who, partition, peers)?;
+                }
+                self.assigned(*who, partitions, *generation)
+            }
             Event::Told { who, partitions } => {
                 self.retained.told(*who, partitions);
                 Ok(())
@@ -118,20 +119,20 @@ impl Checker {
                 who,
                 partitions,
                 leaves,
-            } => self.retained.revoking(*who, partitions, *leaves),
-            Event::Revoked {
+            } => self.revoking(*who, partitions, *leaves),
+            Event::Revoked { who, partitions } => partitions
+                .iter()
+                .try_for_each(|(partition, excused)| self.revoked(*who, partition, *excused)),
+            Event::Overdue { who, partitions } => self.lost(*who, partitions, true),
+            Event::ListenerDone { who, partitions } => {
+                self.listener_done(*who, partitions);
+                Ok(())
+            }
+            Event::Lost {
                 who,
                 partitions,
                 excused,
-            } => self.revoked(*who, partitions, *excused),
-            Event::Lost { who, partitions } => {
-                self.retained.gone(*who, partitions);
-                for partition in partitions {
-                    self.forgive(*who, partition);
-                    self.owned.remove(&(*who, partition.clone()));
-                }
-                Ok(())
-            }
+            } => self.lost(*who, partitions, *excused),
             Event::HandedOut {
                 who,
                 partition,
@@ -143,15 +144,20 @@ impl Checker {
                 next_offset,
             } => self.processed(*who, partition, *next_offset),
             Event::Committed { who, offsets } => self.committed(*who, offsets),
-            Event::CommitFailed { who } => {
-                self.forgive_all(*who);
-                Ok(())
-            }
+            Event::CommitFailed {
+                who,
+                partitions,
+                excused,
+            } => self.commit_failed(*who, partitions.as_deref(), *excused),
             Event::Killed { who } => {
                 self.killed(*who);
                 Ok(())
             }
             Event::Closed { who, took, allowed } => {
+                let left = self.owned.keys().any(|(owner, _)| owner == who);
+                require(6, !left || took >= allowed, || {
+                    format!("{who} closed in time, and did not give up what it owned")
+                })?;
                 self.killed(*who);
                 require(16, took <= allowed, || {
                     format!("closing {who} took {took:?}, allowed were {allowed:?}")
@@ -257,39 +263,6 @@ impl Checker {
         Ok(())
     }
 
-    fn revoked(
-        &mut self,
-        who: Incarnation,
-        partitions: &[TopicPartition],
-        excused: bool,
-    ) -> Result<(), Violation> {
-        for partition in partitions {
-            if excused {
-                self.forgive(who, partition);
-            }
-            let Some(ownership) = self.owned.remove(&(who, partition.clone())) else {
-                return Err(Violation {
-                    rule: 2,
-                    text: format!("{who} gave up {partition}, which it did not own"),
-                });
-            };
-            let committed = self.committed.get(partition).copied();
-            if self.expectation.commits_on_revoke
-                && !excused
-                && let Some(processed) = ownership.processed
-                && committed.is_none_or(|committed| committed < processed)
-            {
-                return Err(Violation {
-                    rule: 6,
-                    text: format!(
-                        "{who} gave up {partition} after processing up to {processed}, committed is {committed:?}"
-                    ),
-                });
-            }
-        }
-        Ok(())
-    }
-
     fn handed_out(
         &mut self,
         who: Incarnation,
@@ -298,6 +271,10 @@ impl Checker {
     ) -> Result<(), Violation> {
         require(2, !self.dead.contains(&who), || {
             format!("{who} is dead and was handed records of {partition}")
+        })?;
+        let leaving = self.listening.contains(&(who, partition.clone()));
+        require(20, !leaving, || {
+            format!("{who} was handed records of {partition} while its listener takes leave of it")
         })?;
         let committed = self.committed.get(partition).copied();
         let Some(ownership) = self.owned.get_mut(&(who, partition.clone())) else {
@@ -351,7 +328,7 @@ impl Checker {
             let again = !processed.insert(offset);
             if again {
                 self.duplicates += 1;
-                require(9, forgiven.remove(&offset) || !rightful, || {
+                require(9, !rightful || forgiven.remove(&offset), || {
                     format!(
                         "{who} processed offset {offset} of {partition} once more, and nobody was killed over it"
                     )
@@ -403,18 +380,6 @@ impl Checker {
             self.committed.insert(partition.clone(), *offset);
         }
         Ok(())
-    }
-
-    fn forgive_all(&mut self, who: Incarnation) {
-        let owned: Vec<_> = self
-            .owned
-            .keys()
-            .filter(|(owner, _)| *owner == who)
-            .cloned()
-            .collect();
-        for (_, partition) in owned {
-            self.forgive(who, &partition);
-        }
     }
 
     fn killed(&mut self, who: Incarnation) {

@@ -18,7 +18,6 @@ impl World {
         let gap = u64::try_from(gap).unwrap_or(1000);
         let next = now + Duration::from_millis(gap / 2 + self.random.below(gap));
         self.agenda.add(next, Arrival::Fault);
-        self.last_fault = now;
         match self.random.below(13) {
             0 => self.kill_node(now),
             1 | 2 => self.kill_member(now),

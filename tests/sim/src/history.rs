@@ -1,6 +1,6 @@
 //! What happened in a run, as far as the invariants care.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub enum Event {
         partitions: Vec<TopicPartition>,
         /// Under which generation of the group.
         generation: Option<i32>,
+        /// Who else takes part in this generation, as the coordinator sees it.
+        peers: BTreeSet<Incarnation>,
     },
     /// A member that gives up no more than what moves was told that these are its own from now on:
     /// those that it has stay with it.
@@ -56,10 +58,22 @@ pub enum Event {
     Revoked {
         /// Who.
         who: Incarnation,
+        /// Which; and whether something kept this member from committing this one before.
+        partitions: BTreeMap<TopicPartition, bool>,
+    },
+    /// The group no longer waited for the member to give these up, since it took too long.
+    Overdue {
+        /// Who.
+        who: Incarnation,
         /// Which.
         partitions: Vec<TopicPartition>,
-        /// Whether something went wrong so lately that the commit before it may have failed.
-        excused: bool,
+    },
+    /// A member's listener has returned from a call about these partitions.
+    ListenerDone {
+        /// Who.
+        who: Incarnation,
+        /// Which.
+        partitions: Vec<TopicPartition>,
     },
     /// A member was told that these partitions are gone.
     Lost {
@@ -67,6 +81,8 @@ pub enum Event {
         who: Incarnation,
         /// Which.
         partitions: Vec<TopicPartition>,
+        /// Whether the coordinator expelled it, or its application was away for too long.
+        excused: bool,
     },
     /// Records were handed to the application: their offsets, in the order of the hand-out.
     HandedOut {
@@ -97,6 +113,10 @@ pub enum Event {
     CommitFailed {
         /// Who.
         who: Incarnation,
+        /// Which; without them, all that it owns.
+        partitions: Option<Vec<TopicPartition>>,
+        /// Whether something kept this member from committing.
+        excused: bool,
     },
     /// A member was killed: it says and does nothing more.
     Killed {

@@ -18,12 +18,13 @@ mod network;
 mod options;
 mod run;
 mod silence;
+mod troubles;
 mod upgrade;
 mod world;
 
 pub use census::Census;
 pub use checker::Violation;
-pub use options::Options;
+pub use options::{Commits, Options};
 pub use run::{Failure, Report, run};
 pub use silence::Waits;
 pub use upgrade::{Course, Strategies};

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass::assignor::by_name;
-use windlass::core::{CommitWhat, ConsumerCore, Intent, OperationId, Progress};
+use windlass::core::{CallbackId, CommitWhat, ConsumerCore, Intent, OperationId, Progress};
 use windlass::{Config, OffsetReset};
 use windlass_model::TopicPartition;
 
 use crate::history::Incarnation;
-use crate::options::Options;
+use crate::options::{Commits, Options};
+use crate::troubles::Troubles;
 use crate::upgrade::Strategies;
+use crate::world::Call;
 
 pub(crate) const TOPIC: &str = "events";
 pub(crate) const GROUP: &str = "group";
@@ -23,8 +25,8 @@ pub(crate) enum Activity {
     Polling(OperationId),
     /// It works on what it was handed: the next offsets once it is done.
     Working(BTreeMap<TopicPartition, i64>),
-    /// It waits for its commit.
-    Committing(OperationId),
+    /// It waits for its commit, since then.
+    Committing(OperationId, Instant),
     /// It waits for the farewell, which began then.
     Closing(OperationId, Instant),
 }
@@ -53,13 +55,24 @@ pub(crate) struct Member {
     pub(crate) any_node: i32,
     /// Requests in the current second, to notice storms.
     pub(crate) requests: (u64, u32),
-    /// Partitions that the listener was told will go, and that have not gone yet.
-    pub(crate) giving_up: Vec<TopicPartition>,
+    /// Partitions that the listener was told will go, and that have not gone yet; since when.
+    pub(crate) giving_up: BTreeMap<TopicPartition, Instant>,
+    /// The next offset of each partition as far as the application is done with it.
+    pub(crate) processed: BTreeMap<TopicPartition, i64>,
+    /// The calls to its listener that have not returned.
+    pub(crate) calls: BTreeMap<CallbackId, Call>,
+    pub(crate) troubles: Troubles,
     operations: u64,
 }
 
 /// How long closing may take.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(8);
+
+/// How long a commit of the application's may be tried again.
+pub(crate) const COMMIT: Duration = Duration::from_secs(3);
+
+/// `default.api.timeout.ms`.
+pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(6);
 
 impl Member {
     pub(crate) fn new(
@@ -86,7 +99,10 @@ impl Member {
             wants_to_stop: false,
             any_node: 1,
             requests: (0, 0),
-            giving_up: Vec::new(),
+            giving_up: BTreeMap::new(),
+            processed: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            troubles: Troubles::new(now),
             operations: 0,
         }
     }
@@ -119,7 +135,7 @@ impl Member {
     pub(crate) fn commit_intent(now: Instant) -> Intent {
         Intent::Commit {
             what: CommitWhat::HandedOut,
-            retry_until: Some(now + Duration::from_secs(3)),
+            retry_until: Some(now + COMMIT),
         }
     }
 }
@@ -130,7 +146,7 @@ fn config(slot: u32, strategies: &Strategies, options: &Options) -> Config {
     config.group_id = Some(GROUP.to_owned());
     config.group_instance_id = options.static_members.then(|| format!("instance-{slot}"));
     config.auto_offset_reset = OffsetReset::Earliest;
-    config.enable_auto_commit = options.auto_commit;
+    config.enable_auto_commit = options.commits == Commits::Timer;
     config.auto_commit_interval = Duration::from_millis(700);
     config.assignors = strategies.iter().filter_map(|name| by_name(name)).collect();
     config.session_timeout = options.session_timeout;
@@ -140,7 +156,7 @@ fn config(slot: u32, strategies: &Strategies, options: &Options) -> Config {
     config.buffer_bytes = options.buffer_bytes;
     config.max_partition_fetch_bytes = 4096;
     config.request_timeout = Duration::from_secs(3);
-    config.default_api_timeout = Duration::from_secs(6);
+    config.default_api_timeout = API_TIMEOUT;
     config.metadata_max_age = Duration::from_secs(20);
     config
 }

@@ -7,6 +7,17 @@ use windlass_machine::SplitMix64;
 
 use crate::upgrade::Course;
 
+/// Who commits, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// The consumer by its timer, and before partitions go.
+    Timer,
+    /// The application, after each poll.
+    Manual,
+    /// The application now and then, and its listener before partitions go.
+    Listener,
+}
+
 /// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -24,8 +35,10 @@ pub struct Options {
     pub upgrade_in_calm: bool,
     /// How long nothing goes wrong at first; members come and go as they please.
     pub calm: Duration,
-    /// Whether members commit by timer, or by hand after each poll.
-    pub auto_commit: bool,
+    /// Who commits.
+    pub commits: Commits,
+    /// Whether listeners take their time, now and then more than a rebalance has.
+    pub slow_listeners: bool,
     /// Whether the members are static.
     pub static_members: bool,
     /// `session.timeout.ms`.
@@ -78,7 +91,12 @@ impl Options {
             course,
             upgrade_in_calm,
             calm: Duration::from_secs(calm),
-            auto_commit: between(0, 1) == 0,
+            commits: match between(0, 4) {
+                0 | 1 => Commits::Timer,
+                2 => Commits::Manual,
+                _ => Commits::Listener,
+            },
+            slow_listeners: between(0, 2) == 0,
             static_members: between(0, 3) == 0,
             session_timeout: Duration::from_millis(session),
             heartbeat_interval: Duration::from_millis(session / between(3, 8)),
@@ -98,7 +116,7 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} nodes, {} partitions, {} {} members, {} ({} commits), session {:?}, heartbeat {:?}, max poll {:?} and {} \
+            "{} nodes, {} partitions, {} {} members, {} ({:?} commits{}), session {:?}, heartbeat {:?}, max poll {:?} and {} \
              records, buffer {} bytes, latency up to {:?}, calm for {:?}{}, {} in 1000 messages lost, trouble for {:?} every {:?}",
             self.nodes,
             self.partitions,
@@ -109,7 +127,12 @@ impl fmt::Display for Options {
                 "dynamic"
             },
             self.course.describe(),
-            if self.auto_commit { "timed" } else { "manual" },
+            self.commits,
+            if self.slow_listeners {
+                ", slow listeners"
+            } else {
+                ""
+            },
             self.session_timeout,
             self.heartbeat_interval,
             self.max_poll_interval,

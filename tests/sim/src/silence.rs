@@ -80,6 +80,10 @@ impl Silence {
         }
     }
 
+    pub(crate) fn is_rebalancing(&self, who: Incarnation) -> bool {
+        self.rebalancing.contains(&who)
+    }
+
     /// A rebalance ended for the member; `added` is what it did not have before.
     pub(crate) fn assigned(&mut self, who: Incarnation, added: &[TopicPartition]) {
         let kept = self.waits.keys().filter(|(of, _)| *of == who);

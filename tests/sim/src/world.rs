@@ -2,6 +2,8 @@
 
 mod application;
 mod delivery;
+mod listening;
+mod observation;
 mod population;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +13,9 @@ use windlass_broker::{ClusterConfig, ClusterCore, ConnectionId};
 use windlass_machine::SplitMix64;
 use windlass_model::TopicPartition;
 
+pub(crate) use self::listening::Call;
 use crate::census::Census;
-use crate::checker::{Checker, Expectation, Violation, require};
+use crate::checker::{Checker, Violation, require};
 use crate::history::{Entry, Event, Incarnation};
 use crate::member::{GROUP, Member, TOPIC};
 use crate::network::{Agenda, Arrival, Link};
@@ -34,7 +37,6 @@ pub(crate) struct World {
     pub(crate) calm_until: Instant,
     /// When the faults stop.
     pub(crate) quiet_from: Instant,
-    pub(crate) last_fault: Instant,
     pub(crate) cluster: ClusterCore,
     pub(crate) members: BTreeMap<Incarnation, Member>,
     pub(crate) links: BTreeMap<ConnectionId, Link>,
@@ -68,14 +70,11 @@ impl World {
             now: start,
             calm_until: start + options.calm,
             quiet_from: start + options.calm + options.troubled,
-            last_fault: start,
             cluster,
             members: BTreeMap::new(),
             links: BTreeMap::new(),
             agenda: Agenda::default(),
-            checker: Checker::new(Expectation {
-                commits_on_revoke: true,
-            }),
+            checker: Checker::new(),
             history: Vec::new(),
             requests: 0,
             rollout: Rollout::default(),
@@ -206,12 +205,7 @@ impl World {
                 correlation_id,
             } => self.time_out(connection, correlation_id, now),
             Arrival::Application { who, turn } => self.application_turn(who, turn, now),
-            Arrival::Callback { who, id } => {
-                if let Some(member) = self.members.get_mut(&who) {
-                    member.core.on_callback_done(id, Ok(()), now);
-                    self.drain_member(who, now);
-                }
-            }
+            Arrival::Callback { who, id } => self.listener_turn(who, id, now),
             Arrival::Produce => self.produce(now),
             Arrival::Scale => self.scale(now),
             Arrival::Roll => self.roll(now),
@@ -283,10 +277,9 @@ impl World {
             Event::Revoking {
                 who, partitions, ..
             }
-            | Event::Revoked {
+            | Event::Lost {
                 who, partitions, ..
-            }
-            | Event::Lost { who, partitions } => silence.gone(*who, partitions),
+            } => silence.gone(*who, partitions),
             Event::HandedOut {
                 who,
                 partition,
@@ -297,6 +290,9 @@ impl World {
             }
             Event::Killed { who } | Event::Closed { who, .. } => silence.dead(*who),
             Event::Told { .. }
+            | Event::Revoked { .. }
+            | Event::ListenerDone { .. }
+            | Event::Overdue { .. }
             | Event::Processed { .. }
             | Event::Committed { .. }
             | Event::CommitFailed { .. } => {}
@@ -319,13 +315,6 @@ impl World {
 
     pub(crate) fn violate(&mut self, rule: u8, text: String) {
         self.violation.get_or_insert(Violation { rule, text });
-    }
-
-    /// Whether something went wrong so lately that what follows from it may not be over.
-    pub(crate) fn is_excused(&self, now: Instant) -> bool {
-        let aftermath =
-            self.options.session_timeout + self.options.max_poll_interval + Duration::from_secs(10);
-        now.saturating_duration_since(self.last_fault) < aftermath
     }
 
     pub(crate) fn latency(&mut self) -> Duration {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use windlass::ConsumerError;
-use windlass::core::{CallbackKind, Effect, Intent, OperationId, Reply};
+use windlass::core::{Effect, Intent, OperationId, Reply};
 use windlass_broker::{ConnectionId, Inbound};
 use windlass_fetch::TakenRecords;
 use windlass_model::TopicPartition;
@@ -15,8 +15,9 @@ use windlass_protocol::records::RecordBatchBuilder;
 
 use super::World;
 use crate::history::{Event, Incarnation};
-use crate::member::{Activity, FAREWELL, Member, TOPIC};
+use crate::member::{Activity, COMMIT, FAREWELL, Member, TOPIC};
 use crate::network::Arrival;
+use crate::options::Commits;
 
 /// The producer's connection.
 pub(super) const PRODUCER: ConnectionId = ConnectionId(0);
@@ -69,26 +70,34 @@ impl World {
                 self.drain_member(who, now);
             }
             Activity::Working(done) => self.work_done(who, done, now),
-            other @ (Activity::Committing(_) | Activity::Closing(..)) => member.activity = other,
+            other @ (Activity::Committing(..) | Activity::Closing(..)) => member.activity = other,
         }
     }
 
     fn work_done(&mut self, who: Incarnation, done: BTreeMap<TopicPartition, i64>, now: Instant) {
         let worked = !done.is_empty();
         for (partition, next_offset) in done {
+            if let Some(member) = self.members.get_mut(&who) {
+                member.processed.insert(partition.clone(), next_offset);
+            }
             self.note(Event::Processed {
                 who,
                 partition,
                 next_offset,
             });
         }
-        if self.options.auto_commit || !worked {
+        let commits = match self.options.commits {
+            Commits::Timer => false,
+            Commits::Manual => worked,
+            Commits::Listener => worked && self.random.chance(1, 5),
+        };
+        if !commits {
             self.begin_poll(who, now);
             return;
         }
         if let Some(member) = self.members.get_mut(&who) {
             let operation = member.submit(Member::commit_intent(now), now + FAREWELL, now);
-            member.activity = Activity::Committing(operation);
+            member.activity = Activity::Committing(operation, now);
             self.drain_member(who, now);
         }
     }
@@ -102,9 +111,7 @@ impl World {
                 kind,
                 partitions,
             } => {
-                self.note_callback(who, kind, partitions, now);
-                let back = now + Duration::from_millis(self.random.below(30));
-                self.agenda.add(back, Arrival::Callback { who, id });
+                self.call_listener(who, id, kind, partitions, now);
             }
             Effect::ComputeAssignment { token, job } => {
                 let result = job.run();
@@ -113,68 +120,6 @@ impl World {
                 }
             }
             Effect::ClusterChanged(_) | Effect::BrokerFound { .. } => {}
-        }
-    }
-
-    fn note_callback(
-        &mut self,
-        who: Incarnation,
-        kind: CallbackKind,
-        partitions: Vec<TopicPartition>,
-        now: Instant,
-    ) {
-        let generation = self
-            .members
-            .get(&who)
-            .and_then(|member| member.core.group()?.generation())
-            .map(|generation| windlass_model::Generation::to_wire(Some(generation)));
-        match kind {
-            CallbackKind::Assigned => self.note(Event::Assigned {
-                who,
-                partitions,
-                generation,
-            }),
-            CallbackKind::Lost => {
-                if let Some(member) = self.members.get_mut(&who) {
-                    member
-                        .giving_up
-                        .retain(|partition| !partitions.contains(partition));
-                }
-                self.note(Event::Lost { who, partitions });
-            }
-            // They stay its own until it has let go of them, so that commits go on meanwhile.
-            CallbackKind::Revoked => {
-                let Some(member) = self.members.get_mut(&who) else {
-                    return;
-                };
-                let leaves = matches!(member.activity, Activity::Closing(..));
-                member.giving_up.extend(partitions.iter().cloned());
-                self.note(Event::Revoking {
-                    who,
-                    partitions,
-                    leaves,
-                });
-            }
-        }
-        self.note_given_up(who, now);
-    }
-
-    /// Takes note of the partitions that the member has let go of.
-    pub(crate) fn note_given_up(&mut self, who: Incarnation, now: Instant) {
-        let Some(member) = self.members.get_mut(&who) else {
-            return;
-        };
-        let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut member.giving_up)
-            .into_iter()
-            .partition(|partition| member.core.fetch().is_assigned(partition));
-        member.giving_up = kept;
-        if !gone.is_empty() {
-            let excused = self.is_excused(now);
-            self.note(Event::Revoked {
-                who,
-                partitions: gone,
-                excused,
-            });
         }
     }
 
@@ -197,16 +142,21 @@ impl World {
                 Ok(_) => self.pause_before_poll(who, 0, now),
                 Err(_) => self.pause_before_poll(who, 100, now),
             },
-            Activity::Committing(waiting) if waiting == operation => {
+            Activity::Committing(waiting, since) if waiting == operation => {
                 if outcome.is_err() {
-                    self.note(Event::CommitFailed { who });
+                    let excused = self.excuse_failed_commit(who, since, COMMIT, now);
+                    self.note(Event::CommitFailed {
+                        who,
+                        partitions: None,
+                        excused,
+                    });
                 }
                 self.pause_before_poll(who, 0, now);
             }
             Activity::Closing(waiting, since) if waiting == operation => {
                 self.closed(who, since, now);
             }
-            _ => {}
+            _ => self.on_listeners_commit(who, operation, outcome.is_ok(), now),
         }
     }
 

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use windlass_broker::{ConnectionId, Inbound, Outbound};
-use windlass_group::GroupState;
 use windlass_machine::{Destination, FailureKind, OutgoingRequest, RequestFailure};
 use windlass_model::{NodeId, TopicPartition};
 use windlass_protocol::fetch_response::{FetchPart, FetchedPartition, PartitionEnd};
 use windlass_protocol::messages::fetch::FetchResponse;
 use windlass_protocol::records::RecordBatch;
-use windlass_protocol::{ApiKey, RequestKind, ResponseKind, consumer_protocol};
+use windlass_protocol::{ApiKey, RequestKind, ResponseKind};
 
 use super::World;
-use crate::history::{Event, Incarnation};
-use crate::member::Activity;
+use crate::history::Incarnation;
 use crate::network::{Arrival, Link};
 use crate::upgrade::client_id;
 
@@ -24,6 +22,7 @@ const STORM: u32 = 300;
 impl World {
     /// Sends what a member wants sent, and does what it wants done.
     pub(crate) fn drain_member(&mut self, who: Incarnation, now: Instant) {
+        self.watch_withdrawals(who, now);
         loop {
             let Some(member) = self.members.get_mut(&who) else {
                 return;
@@ -38,24 +37,6 @@ impl World {
                 return;
             }
         }
-    }
-
-    /// Whether records of the member's partitions are waited for, and what else it is at.
-    fn watch_silence(&mut self, who: Incarnation, now: Instant) {
-        let Some(member) = self.members.get(&who) else {
-            return;
-        };
-        let rebalances = member.core.group().is_some_and(|group| {
-            matches!(
-                group.state(),
-                GroupState::PreparingRebalance
-                    | GroupState::CompletingRebalance
-                    | GroupState::Reconciling
-            )
-        });
-        let asks = matches!(member.activity, Activity::Polling(_));
-        self.silence.rebalances(who, rebalances);
-        self.silence.asks(who, asks, now);
     }
 
     fn send(&mut self, who: Incarnation, outgoing: OutgoingRequest, now: Instant) {
@@ -232,64 +213,6 @@ impl World {
         }
     }
 
-    /// What the broker's answer says about the truth.
-    fn note_at_broker(
-        &mut self,
-        connection: ConnectionId,
-        correlation_id: i32,
-        response: &ResponseKind,
-    ) {
-        match response {
-            ResponseKind::Produce(response) => {
-                let Some((partition, count)) = self.producing.remove(&correlation_id) else {
-                    return;
-                };
-                let answer = response
-                    .responses
-                    .first()
-                    .and_then(|topic| topic.partition_responses.first());
-                if let Some(answer) = answer.filter(|answer| answer.error_code.is_none()) {
-                    for offset in answer.base_offset..answer.base_offset + count {
-                        self.note(Event::Produced {
-                            partition: partition.clone(),
-                            offset,
-                        });
-                    }
-                }
-            }
-            ResponseKind::SyncGroup(response) if response.error_code.is_none() => {
-                self.count_rebalance();
-            }
-            ResponseKind::OffsetCommit(response) => {
-                let Some((who, offsets)) = self.commits.remove(&(connection, correlation_id))
-                else {
-                    return;
-                };
-                let mut stored = BTreeMap::new();
-                for topic in &response.topics {
-                    for partition in topic
-                        .partitions
-                        .iter()
-                        .filter(|partition| partition.error_code.is_none())
-                    {
-                        let key =
-                            TopicPartition::new(topic.name.as_str(), partition.partition_index);
-                        if let Some(offset) = offsets.get(&key) {
-                            stored.insert(key, *offset);
-                        }
-                    }
-                }
-                if !stored.is_empty() {
-                    self.note(Event::Committed {
-                        who,
-                        offsets: stored,
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-
     pub(super) fn deliver_response(
         &mut self,
         connection: ConnectionId,
@@ -333,26 +256,12 @@ impl World {
                 member.core.on_fetch_done(id, now);
             }
         } else {
-            self.note_told(who, &response);
+            self.note_answer(who, &response, now);
             if let Some(member) = self.members.get_mut(&who) {
                 member.core.on_response(id, response, now);
             }
         }
         self.drain_member(who, now);
-    }
-
-    /// What a cooperative member is told to be its own.
-    fn note_told(&mut self, who: Incarnation, response: &ResponseKind) {
-        let ResponseKind::SyncGroup(response) = response else {
-            return;
-        };
-        if self.cooperative.contains(&who)
-            && response.error_code.is_none()
-            && let Ok(assignment) = consumer_protocol::Assignment::decode(&response.assignment)
-        {
-            let partitions = assignment.partitions.iter().collect();
-            self.note(Event::Told { who, partitions });
-        }
     }
 
     /// A connection is no more: everything on it is lost.
@@ -368,6 +277,7 @@ impl World {
         }
         for (id, api) in link.open.into_values() {
             if let Some(member) = self.members.get_mut(&link.who) {
+                member.troubles.on_silence(api, now);
                 member.core.on_failure(id, broken(api.name()), now);
                 self.drain_member(link.who, now);
             }
@@ -388,6 +298,7 @@ impl World {
                 FailureKind::TimedOut,
                 format!("{} took too long", api.name()),
             );
+            member.troubles.on_silence(api, now);
             member.core.on_failure(id, failure, now);
             self.drain_member(who, now);
         }

@@ -135,6 +135,7 @@ impl World {
 
     /// A member has closed.
     pub(crate) fn closed(&mut self, who: Incarnation, since: Instant, now: Instant) {
+        self.note_given_up(who, now);
         if let Some(member) = self.members.remove(&who) {
             let took = now.saturating_duration_since(since);
             self.note(Event::Closed {
