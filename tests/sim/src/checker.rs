@@ -5,6 +5,7 @@ mod retained;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use windlass_model::TopicPartition;
 
@@ -42,7 +43,7 @@ struct Ownership {
 }
 
 /// Holds the history of one group against the rules.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checker {
     owned: BTreeMap<(Incarnation, TopicPartition), Ownership>,
     dead: BTreeSet<Incarnation>,
@@ -63,23 +64,6 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Nothing has happened yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            owned: BTreeMap::new(),
-            dead: BTreeSet::new(),
-            produced: BTreeMap::new(),
-            processed: BTreeMap::new(),
-            handed_out: BTreeMap::new(),
-            committed: BTreeMap::new(),
-            forgiven: BTreeMap::new(),
-            retained: Retained::new(),
-            listening: BTreeSet::new(),
-            duplicates: 0,
-        }
-    }
-
     /// How many records were processed more than once.
     #[must_use]
     pub const fn duplicates(&self) -> u64 {
@@ -94,10 +78,8 @@ impl Checker {
     pub fn observe(&mut self, entry: &Entry) -> Result<(), Violation> {
         match &entry.event {
             Event::Produced { partition, offset } => {
-                self.produced
-                    .entry(partition.clone())
-                    .or_default()
-                    .insert(*offset);
+                let produced = self.produced.entry(partition.clone()).or_default();
+                produced.insert(*offset);
                 Ok(())
             }
             Event::Assigned {
@@ -153,17 +135,25 @@ impl Checker {
                 self.killed(*who);
                 Ok(())
             }
-            Event::Closed { who, took, allowed } => {
-                let left = self.owned.keys().any(|(owner, _)| owner == who);
-                require(6, !left || took >= allowed, || {
-                    format!("{who} closed in time, and did not give up what it owned")
-                })?;
-                self.killed(*who);
-                require(16, took <= allowed, || {
-                    format!("closing {who} took {took:?}, allowed were {allowed:?}")
-                })
-            }
+            Event::Closed { who, took, allowed } => self.closed(*who, *took, *allowed),
         }
+    }
+
+    /// A member has said farewell.
+    fn closed(
+        &mut self,
+        who: Incarnation,
+        took: Duration,
+        allowed: Duration,
+    ) -> Result<(), Violation> {
+        let left = self.owned.keys().any(|(owner, _)| *owner == who);
+        require(6, !left || took >= allowed, || {
+            format!("{who} closed in time, and did not give up what it owned")
+        })?;
+        self.killed(who);
+        require(16, took <= allowed, || {
+            format!("closing {who} took {took:?}, allowed were {allowed:?}")
+        })
     }
 
     /// What is still unread at the end, when everything had time to be read.

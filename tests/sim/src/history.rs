@@ -17,7 +17,7 @@ impl fmt::Display for Incarnation {
 }
 
 /// Something that happened. Offsets are *next* offsets unless they say otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A broker acknowledged a record at this offset.
     Produced {
@@ -135,7 +135,7 @@ pub enum Event {
 }
 
 /// An event and when it happened, counted from the start of the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// When.
     pub at: Duration,

@@ -1,6 +1,7 @@
 //! One run, from its seed to its verdict.
 
 use std::fmt;
+use std::hash::Hasher;
 use std::time::{Duration, Instant};
 
 use crate::census::Census;
@@ -32,6 +33,8 @@ pub struct Report {
     pub waits: Waits,
     /// Requests the members sent.
     pub requests: u64,
+    /// Of the whole history and of every request's moment: the same seed, the same number.
+    pub fingerprint: u64,
     /// Simulated milliseconds from the last fault until all was processed.
     pub settled_after_ms: u128,
 }
@@ -77,6 +80,7 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
             upgraded: world.rollout.complete,
             waits: world.silence.end(world.now),
             requests: world.requests,
+            fingerprint: world.fingerprint.finish(),
             settled_after_ms: settled_after.as_millis(),
         }),
         Err(violation) => {

@@ -152,6 +152,7 @@ mod tests {
         troubles.heard = at(15);
         assert!(!troubles.excuse_commit(None, at(10), limit, at(15)));
         assert!(troubles.excuse_commit(None, at(10), limit, at(16)));
+        troubles.heard = at(17);
         assert!(!troubles.excuse_commit(None, at(12), limit, at(18)));
     }
 

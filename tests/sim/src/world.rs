@@ -7,6 +7,7 @@ mod observation;
 mod population;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash};
 use std::time::{Duration, Instant};
 
 use windlass_broker::{ClusterConfig, ClusterCore, ConnectionId};
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) checker: Checker,
     pub(crate) history: Vec<Entry>,
     pub(crate) requests: u64,
+    /// Of everything that happened, to the last request.
+    pub(crate) fingerprint: DefaultHasher,
     pub(crate) rollout: Rollout,
     pub(crate) census: Census,
     pub(crate) silence: Silence,
@@ -74,9 +77,10 @@ impl World {
             members: BTreeMap::new(),
             links: BTreeMap::new(),
             agenda: Agenda::default(),
-            checker: Checker::new(),
+            checker: Checker::default(),
             history: Vec::new(),
             requests: 0,
+            fingerprint: DefaultHasher::new(),
             rollout: Rollout::default(),
             census: Census::default(),
             silence: Silence::default(),
@@ -262,6 +266,7 @@ impl World {
         {
             self.violation = Some(violation);
         }
+        entry.hash(&mut self.fingerprint);
         self.history.push(entry);
     }
 

@@ -8,18 +8,12 @@ use super::{Violation, require};
 use crate::history::Incarnation;
 
 /// What cooperative members were last told to be theirs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Retained {
     told: BTreeMap<Incarnation, BTreeSet<TopicPartition>>,
 }
 
 impl Retained {
-    pub(super) const fn new() -> Self {
-        Self {
-            told: BTreeMap::new(),
-        }
-    }
-
     pub(super) fn told(&mut self, who: Incarnation, partitions: &[TopicPartition]) {
         self.told.insert(who, partitions.iter().cloned().collect());
     }

@@ -1,6 +1,7 @@
 //! Messages on their way between members and nodes.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::time::Instant;
 
 use windlass_broker::{ConnectionId, Inbound, Outbound};
@@ -42,6 +43,8 @@ impl World {
     fn send(&mut self, who: Incarnation, outgoing: OutgoingRequest, now: Instant) {
         self.requests += 1;
         self.count_request(who, &outgoing.request, now);
+        let sent = now.saturating_duration_since(self.start);
+        (sent, who, outgoing.request.api_key().to_wire()).hash(&mut self.fingerprint);
         let connection = self.link(who, outgoing.destination, now);
         let api = outgoing.request.api_key();
         let latency = self.latency();

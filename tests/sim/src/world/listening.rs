@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use windlass::core::{CallbackId, CallbackKind, CommitWhat, Intent, OperationId};
+use windlass_group::GroupMachine;
 use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
 
 use super::World;
@@ -186,7 +187,7 @@ impl World {
         };
         match kind {
             CallbackKind::Assigned => {
-                let generation = member.core.group().and_then(|group| group.generation());
+                let generation = member.core.group().and_then(GroupMachine::generation);
                 let generation = generation.map(|known| Generation::to_wire(Some(known)));
                 let interval = self.options.max_poll_interval;
                 let overdue = member.overdue(interval, now);
