@@ -34,7 +34,8 @@ pub(crate) fn a_member_that_stays_away_loses_its_partitions_and_rejoins(
 ) -> Result<String, NotRun> {
     let cluster = stage.cluster();
     let topic = Stage::unique("away");
-    let records = 600;
+    // So many that every partition has some, and so something to commit.
+    let records = 6_000;
     cluster.create_topic(&topic, 6);
     cluster.produce(&topic, records);
     let runtime = view::runtime();
