@@ -34,8 +34,10 @@ struct Ownership {
     generation: Option<i32>,
     /// The next offset that may be handed out; none before the first hand-out.
     next: Option<i64>,
-    /// What the application is done with.
+    /// What the application is done with, as far as a commit is owed for it.
     processed: Option<i64>,
+    /// What the application is done with.
+    done: Option<i64>,
     /// The last offset committed in this ownership.
     committed: Option<i64>,
     /// Somebody else was given the partition in a later generation: this one is out of date.
@@ -239,6 +241,7 @@ impl Checker {
                 generation,
                 next: None,
                 processed: None,
+                done: None,
                 committed: None,
                 overtaken: false,
             };
@@ -306,6 +309,7 @@ impl Checker {
         let rightful = self.is_rightful(who, partition);
         if let Some(ownership) = self.owned.get_mut(&(who, partition.clone())) {
             ownership.processed = Some(next_offset);
+            ownership.done = ownership.done.max(Some(next_offset));
         }
         let out = self.handed_out.entry((who, partition.clone())).or_default();
         let done = out
@@ -353,13 +357,11 @@ impl Checker {
                     text: format!("{who} committed {partition}, which it does not own"),
                 });
             };
-            let limit = ownership
-                .next
-                .or_else(|| self.committed.get(partition).copied())
-                .unwrap_or(0);
+            let stored = self.committed.get(partition).copied();
+            let limit = ownership.done.max(stored).unwrap_or(0);
             require(5, *offset <= limit, || {
                 format!(
-                    "{who} committed {offset} of {partition}, of which it was handed what is below {limit}"
+                    "{who} committed {offset} of {partition}, of which it processed what is below {limit}"
                 )
             })?;
             let before = ownership.committed.unwrap_or(*offset);
