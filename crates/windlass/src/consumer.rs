@@ -148,11 +148,19 @@ impl Consumer {
 
     /// Gives every partition back and leaves the group, without closing the consumer.
     ///
+    /// Calling it says that the application is done with what it was handed before.
+    ///
     /// # Errors
     ///
     /// [`ConsumerError::Closed`].
     pub async fn unsubscribe(&mut self) -> Result<(), ConsumerError> {
-        self.call(Intent::Unsubscribe).await.map(drop)
+        self.come_back();
+        let progress = self.progress();
+        self.delivery = None;
+        self.commands
+            .call(Intent::Unsubscribe, progress)
+            .await
+            .map(drop)
     }
 
     /// Reads exactly these partitions from now on, without a group's assignment. With a `group.id`

@@ -1,6 +1,7 @@
 //! The one task that owns the core: carries out what it wants, and tells it what happened.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -230,12 +231,27 @@ impl Driver {
     /// Computes a small assignment at once, a large one on a thread of its own.
     fn compute(&mut self, token: AssignmentToken, job: AssignmentJob) -> Option<Computed> {
         if job.member_count() <= LARGE_GROUP {
-            return Some((token, job.run()));
+            return Some((token, run(job)));
         }
         self.work
-            .spawn_blocking(move || Finished::Computed(token, job.run()));
+            .spawn_blocking(move || Finished::Computed(token, run(job)));
         None
     }
+}
+
+/// Computes an assignment. A strategy of the application's that panics has failed, which the group
+/// is told as it is told of any other failure; the driver must not end with it.
+fn run(job: AssignmentJob) -> Result<Assignment, AssignError> {
+    catch_unwind(AssertUnwindSafe(move || job.run())).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(AssignError::strategy(format!(
+            "it panicked: {}",
+            message.unwrap_or("without a message")
+        )))
+    })
 }
 
 /// The time, by the runtime's clock: tests may hold it.

@@ -241,6 +241,23 @@ impl ConsumerError {
         }
     }
 
+    /// The partition that has no position, or none that can be read from, until somebody seeks.
+    pub(crate) const fn misplaced(&self) -> Option<&TopicPartition> {
+        match self {
+            Self::NoOffset { topic_partition }
+            | Self::OffsetOutOfRange {
+                topic_partition, ..
+            }
+            | Self::LogTruncated {
+                topic_partition, ..
+            }
+            | Self::Corrupt {
+                topic_partition, ..
+            } => Some(topic_partition),
+            _ => None,
+        }
+    }
+
     /// Whether the same call may work when made again.
     #[must_use]
     pub fn is_retriable(&self) -> bool {

@@ -351,7 +351,10 @@ impl ConsumerCore {
     fn unsubscribe(&mut self, operation: OperationId, now: Instant) {
         match std::mem::take(&mut self.subscription) {
             Subscription::None => {}
-            Subscription::Topics(_) => self.with_group(|group| group.unsubscribe(now)),
+            Subscription::Topics(_) => {
+                self.with_group(|group| group.unsubscribe(now));
+                self.advance_handovers_of_present_application(now);
+            }
             Subscription::Partitions(partitions) => {
                 self.subscription = Subscription::Partitions(partitions);
                 self.drop_manual_assignment(now);
