@@ -1,0 +1,170 @@
+//! The cluster, what is produced to it, and consumers of it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass::model::{BrokerEndpoint, NodeId};
+use windlass::protocol::RequestKind;
+use windlass::protocol::messages::produce::{
+    PartitionProduceData, ProduceRequest, TopicProduceData,
+};
+use windlass::protocol::records::RecordBatchBuilder;
+use windlass::transport::{ByteStream, Connect};
+use windlass::{
+    Consumer, ConsumerBuilder, ConsumerError, OffsetReset, OwnedRecord, TopicPartition, async_trait,
+};
+use windlass_broker::{ConnectionId, EmbeddedCluster, Inbound};
+
+/// A cluster in memory.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The cluster, to be broken.
+    pub cluster: Arc<EmbeddedCluster>,
+}
+
+impl Scene {
+    /// So many nodes, and topics with so many partitions.
+    pub async fn new(nodes: i32, topics: &[(&str, i32)]) -> Self {
+        let mut builder = EmbeddedCluster::builder().nodes(nodes);
+        for (name, partitions) in topics {
+            builder = builder.topic(name, *partitions);
+        }
+        let cluster = builder
+            .start()
+            .await
+            .unwrap_or_else(|error| panic!("the cluster does not start: {error}"));
+        Self {
+            cluster: Arc::new(cluster),
+        }
+    }
+
+    /// A consumer of this cluster that reads from the beginning and commits by hand.
+    #[must_use]
+    pub fn consumer(&self) -> ConsumerBuilder {
+        Consumer::builder()
+            .bootstrap_servers(&self.cluster.bootstrap_servers())
+            .connect(Arc::new(Pipes(self.cluster.clone())))
+            .auto_offset_reset(OffsetReset::Earliest)
+            .enable_auto_commit(false)
+    }
+
+    /// Appends records with these values, as one batch.
+    pub async fn produce(&self, topic: &str, partition: i32, values: &[String]) {
+        let mut builder = RecordBatchBuilder::new();
+        for (timestamp, value) in (1_000..).zip(values) {
+            builder
+                .append(timestamp, None, Some(value.as_bytes()), &[])
+                .unwrap_or_else(|error| panic!("{value:?} makes no record: {error}"));
+        }
+        let batch = builder
+            .build()
+            .unwrap_or_else(|error| panic!("no batch: {error}"));
+        let request = ProduceRequest {
+            acks: -1,
+            timeout_ms: 1_000,
+            topic_data: vec![TopicProduceData {
+                name: topic.to_owned(),
+                partition_data: vec![PartitionProduceData {
+                    index: partition,
+                    records: Some(batch.bytes().clone()),
+                }],
+                ..TopicProduceData::default()
+            }],
+            ..ProduceRequest::default()
+        };
+        let (name, count) = (topic.to_owned(), values.len());
+        let appended = self.cluster.with_core(move |core, now| {
+            let before = core.high_watermark(&name, partition);
+            let inbound = Inbound {
+                node: core.leader(&name, partition).unwrap_or(NodeId(1)),
+                // Nobody listens there for the answer; the high watermark tells as much.
+                connection: ConnectionId(u64::MAX),
+                correlation_id: 0,
+                version: 9,
+                client_id: "a test".to_owned(),
+                host: "nowhere".to_owned(),
+            };
+            core.on_request(inbound, RequestKind::from(request), now);
+            core.high_watermark(&name, partition)
+                .zip(before)
+                .map(|(after, before)| after - before)
+        });
+        let appended = appended.await.flatten();
+        assert_eq!(
+            appended.and_then(|appended| usize::try_from(appended).ok()),
+            Some(count),
+            "{topic}-{partition} did not take the records"
+        );
+    }
+
+    /// Appends `count` records to each partition, with values that name partition and offset.
+    pub async fn fill(&self, topic: &str, partitions: i32, count: i32) {
+        for partition in 0..partitions {
+            let values: Vec<String> = (0..count)
+                .map(|offset| format!("{partition}:{offset}"))
+                .collect();
+            self.produce(topic, partition, &values).await;
+        }
+    }
+
+    /// What a group has committed, as the coordinator has it.
+    pub async fn committed(&self, group: &str) -> BTreeMap<TopicPartition, i64> {
+        let group = group.to_owned();
+        let committed = self
+            .cluster
+            .with_core(move |core, _| core.committed(&group));
+        committed.await.unwrap_or_default()
+    }
+}
+
+/// Polls until so many records have come, for at most an hour of the paused clock.
+///
+/// # Errors
+///
+/// What `poll` said.
+pub async fn take(
+    consumer: &mut Consumer,
+    count: usize,
+) -> Result<Vec<OwnedRecord>, ConsumerError> {
+    let mut taken = Vec::new();
+    for _ in 0..3_600 {
+        if taken.len() >= count {
+            break;
+        }
+        let records = consumer.poll(Duration::from_secs(1)).await?;
+        for record in records.iter() {
+            taken.push(record?.to_owned()?);
+        }
+    }
+    Ok(taken)
+}
+
+/// The value of a record as text.
+#[must_use]
+pub fn text(record: &OwnedRecord) -> &str {
+    record
+        .value
+        .as_deref()
+        .and_then(|value| std::str::from_utf8(value).ok())
+        .unwrap_or("no text")
+}
+
+/// Pipes to the nodes, found by the port they would listen on.
+#[derive(Debug)]
+struct Pipes(Arc<EmbeddedCluster>);
+
+#[async_trait]
+impl Connect for Pipes {
+    async fn connect(&self, endpoint: &BrokerEndpoint) -> io::Result<Box<dyn ByteStream>> {
+        let address = format!("{}:{}", endpoint.host, endpoint.port);
+        let node = (1..=32).find(|node| self.0.address(*node) == Some(&address));
+        let node = node.ok_or_else(|| io::Error::other(format!("nobody is at {address}")))?;
+        let alive = self.0.with_core(move |core, _| core.is_alive(node)).await;
+        if alive != Some(true) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        Ok(Box::new(self.0.connect(node)))
+    }
+}

@@ -1,0 +1,191 @@
+//! Records come out whole, in order, once, and no more of them than asked for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use windlass::{Advice, Consumer, ConsumerError, Json, OwnedRecord, TopicPartition};
+use windlass_test_consumer::{Scene, take, text};
+
+fn offsets_by_partition(records: &[OwnedRecord]) -> BTreeMap<i32, Vec<i64>> {
+    let mut offsets: BTreeMap<i32, Vec<i64>> = BTreeMap::new();
+    for record in records {
+        let partition = record.topic_partition.partition;
+        assert_eq!(text(record), format!("{partition}:{}", record.offset));
+        offsets.entry(partition).or_default().push(record.offset);
+    }
+    offsets
+}
+
+/// Every record of each partition once and in order.
+fn assert_all(records: &[OwnedRecord], partitions: i32, count: i64) {
+    let expected = (0..partitions).map(|partition| (partition, (0..count).collect()));
+    assert_eq!(offsets_by_partition(records), expected.collect());
+}
+
+async fn scene_of(partitions: i32, count: i32) -> Scene {
+    let scene = Scene::new(1, &[("events", partitions)]).await;
+    scene.fill("events", partitions, count).await;
+    scene
+}
+
+fn member(scene: &Scene) -> Consumer {
+    let consumer = scene.consumer().group_id("g").subscribe(["events"]);
+    consumer.build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn poll_hands_out_every_record_once_and_in_order() {
+    let scene = scene_of(3, 700).await;
+    let mut consumer = member(&scene);
+    assert_all(&take(&mut consumer, 2_100).await.unwrap(), 3, 700);
+    let none = consumer.poll(Duration::from_millis(50)).await.unwrap();
+    assert!(none.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_poll_hands_out_more_than_max_poll_records() {
+    let scene = scene_of(2, 95).await;
+    let builder = scene.consumer().group_id("g").subscribe(["events"]);
+    let mut consumer = builder.max_poll_records(10).build().unwrap();
+    let mut all = Vec::new();
+    while all.len() < 190 {
+        let records = consumer.poll(Duration::from_secs(10)).await.unwrap();
+        assert!(!records.is_empty() && records.count() <= 10);
+        all.extend(
+            records
+                .iter()
+                .map(|record| record.unwrap().to_owned().unwrap()),
+        );
+    }
+    assert_all(&all, 2, 95);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_may_be_held_while_the_consumer_goes_on() {
+    let scene = scene_of(1, 20).await;
+    let builder = scene.consumer().group_id("g").subscribe(["events"]);
+    let mut consumer = builder.max_poll_records(10).build().unwrap();
+    let first = consumer.poll(Duration::from_secs(10)).await.unwrap();
+    let second = consumer.poll(Duration::from_secs(10)).await.unwrap();
+    consumer.close(Duration::from_secs(5)).await.unwrap();
+    let offsets: Vec<i64> = [&first, &second]
+        .into_iter()
+        .flat_map(|records| records.iter().map(|record| record.unwrap().offset()))
+        .collect();
+    assert_eq!(offsets, (0..20).collect::<Vec<i64>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn recv_and_poll_share_one_order() {
+    let scene = scene_of(1, 50).await;
+    let mut consumer = member(&scene);
+    let mut all = Vec::new();
+    for _ in 0..7 {
+        all.push(consumer.recv().await.unwrap());
+    }
+    all.extend(take(&mut consumer, 43).await.unwrap());
+    assert_all(&all, 1, 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_loses_nothing() {
+    let scene = scene_of(2, 150).await;
+    let mut consumer = member(&scene);
+    let mut all = Vec::new();
+    let mut dropped = 0;
+    // Every wait is cut off after a while that grows, in the middle of joining, fetching, handing out.
+    for wait in (0_u64..).map(|round| Duration::from_micros(round % 997)) {
+        if all.len() >= 300 {
+            break;
+        }
+        match tokio::time::timeout(wait, consumer.recv()).await {
+            Ok(record) => all.push(record.unwrap()),
+            Err(_) => dropped += 1,
+        }
+        match tokio::time::timeout(wait, consumer.poll(Duration::from_secs(60))).await {
+            Ok(records) => {
+                let records = records.unwrap();
+                all.extend(
+                    records
+                        .iter()
+                        .map(|record| record.unwrap().to_owned().unwrap()),
+                );
+            }
+            Err(_) => dropped += 1,
+        }
+        if let Ok(committed) = tokio::time::timeout(wait, consumer.commit()).await {
+            committed.unwrap();
+        }
+    }
+    assert_all(&all, 2, 150);
+    assert!(dropped > 0, "nothing was dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_record_is_named_and_skipped() {
+    let scene = Scene::new(1, &[("events", 1)]).await;
+    let values = ["1", "2", "not a number", "4"].map(str::to_owned);
+    scene.produce("events", 0, &values).await;
+    let mut consumer = member(&scene);
+    let mut numbers = consumer.typed::<u32, _>(Json);
+    assert_eq!(numbers.recv().await.unwrap().value, 1);
+    assert_eq!(numbers.recv().await.unwrap().value, 2);
+    let error = numbers.recv().await.unwrap_err();
+    assert_eq!(error.advice(), Advice::Retry);
+    let ConsumerError::Deserialize {
+        topic_partition,
+        offset,
+        ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        (topic_partition, offset),
+        (TopicPartition::new("events", 0), 2)
+    );
+    assert_eq!(numbers.recv().await.unwrap().value, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_application_is_bounded() {
+    let scene = Scene::new(1, &[("events", 4)]).await;
+    let value = "x".repeat(10_000);
+    for partition in 0..4 {
+        for _ in 0..50 {
+            let values = vec![value.clone(); 10];
+            scene.produce("events", partition, &values).await;
+        }
+    }
+    let builder = scene.consumer().group_id("g").subscribe(["events"]);
+    let mut consumer = builder
+        .buffer_bytes(1 << 20)
+        .max_poll_records(1)
+        .max_partition_fetch_bytes(200_000)
+        .build()
+        .unwrap();
+    for _ in 0..20 {
+        assert_eq!(
+            consumer
+                .poll(Duration::from_secs(60))
+                .await
+                .unwrap()
+                .count(),
+            1
+        );
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    // 20 MB lie there. What waits here is what can still be had when nobody answers any more.
+    scene.cluster.kill_node(1).await;
+    let mut waiting = 0;
+    while let Ok(records) = consumer.poll(Duration::ZERO).await {
+        if records.is_empty() {
+            break;
+        }
+        waiting += records.count();
+    }
+    assert!(
+        (1..=105).contains(&waiting),
+        "{waiting} records of 10 kB waited under a budget of 1 MiB"
+    );
+}
