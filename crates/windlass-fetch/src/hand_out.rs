@@ -4,10 +4,10 @@ use std::ops::Bound;
 use std::time::Instant;
 
 use windlass_model::{OffsetAndMetadata, TopicPartition};
-use windlass_protocol::records::{BatchError, DecodedBatch, RecordBatch};
+use windlass_protocol::records::{BatchError, DecodedBatch, RecordBatch, Records};
 
 use crate::FetchMachine;
-use crate::queue::SharedDecoding;
+use crate::shared_batch::{LARGEST_BATCH, SharedBatch};
 
 /// A batch, or the part of one, that has been handed over. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
@@ -25,29 +25,47 @@ pub struct TakenRecords {
     /// Where the consumer stands after it, and after what holds no records behind it.
     pub position_after: OffsetAndMetadata,
     /// Present where other parts of the batch go to others.
-    pub(crate) decoding: Option<SharedDecoding>,
+    pub(crate) shared: Option<SharedBatch>,
 }
 
 impl TakenRecords {
-    /// The batch, decompressed to at most `limit` bytes. A batch that is handed over in parts is
-    /// decompressed once for all of them, with the limit of the first who asks.
+    /// The batch, unpacked; into 256 MiB at most. A batch that is handed over in parts is unpacked
+    /// once for all of them.
     ///
     /// # Errors
     ///
     /// Those of [`RecordBatch::decompressed`].
-    pub fn decode(&self, limit: usize) -> Result<DecodedBatch, BatchError> {
-        match &self.decoding {
-            Some(decoding) => decoding
-                .get_or_init(|| self.batch.decompressed(limit))
-                .clone(),
-            None => self.batch.decompressed(limit),
+    pub fn decode(&self) -> Result<DecodedBatch, BatchError> {
+        match &self.shared {
+            Some(shared) => shared.decode(&self.batch).clone(),
+            None => self.batch.decompressed(LARGEST_BATCH),
+        }
+    }
+
+    /// Walks what was handed over, in what [`decode`](Self::decode) gave.
+    #[must_use]
+    pub fn records<'a>(&self, decoded: &'a DecodedBatch) -> Records<'a> {
+        let walk = match &self.shared {
+            Some(shared) => shared.records(decoded),
+            None => decoded.records(),
+        };
+        walk.starting_at(self.from_offset)
+            .ending_before(self.until_offset)
+    }
+
+    /// Says that a walk of [`records`](Self::records) has come to its end, so that the walk over the
+    /// next part of the batch need not pass over this one again.
+    pub fn walked(&self, walk: &Records<'_>) {
+        if let Some(shared) = &self.shared {
+            shared.ends_at(walk.bookmark());
         }
     }
 }
 
 impl FetchMachine {
     /// Hands over at most `max_records` records, in the order of each partition, beginning with
-    /// another partition each time. Positions go past what is handed over.
+    /// another partition each time; but a compressed batch that was begun is finished first, so that
+    /// not many are unpacked at once. Positions go past what is handed over.
     ///
     /// A batch that turns out to be unreadable counts as however many records its header promises,
     /// and is handed over for its reader to fail on.
@@ -92,8 +110,12 @@ impl FetchMachine {
         }
         self.budget.released(before - state.queue.bytes());
         if *left == 0 {
-            // Its neighbours come first next time.
-            self.last_served = Some(topic_partition.clone());
+            let here = topic_partition.clone();
+            self.begin_at = if state.queue.holds_unpacked() {
+                Bound::Included(here)
+            } else {
+                Bound::Excluded(here)
+            };
         }
         if state.queue.is_empty() {
             self.loaded.remove(topic_partition);
@@ -103,13 +125,16 @@ impl FetchMachine {
         }
     }
 
-    /// The partitions with something to hand over: first those after the one that was served last.
+    /// The partitions with something to hand over, in their turns.
     fn hand_out_order(&self) -> Vec<TopicPartition> {
-        let Some(last) = &self.last_served else {
-            return self.loaded.iter().cloned().collect();
+        let begin = self.begin_at.as_ref();
+        let before = match begin {
+            Bound::Included(first) => Bound::Excluded(first),
+            Bound::Excluded(last) => Bound::Included(last),
+            Bound::Unbounded => return self.loaded.iter().cloned().collect(),
         };
-        let after = self.loaded.range((Bound::Excluded(last), Bound::Unbounded));
-        let before = self.loaded.range(..=last);
-        after.chain(before).cloned().collect()
+        let first = self.loaded.range((begin, Bound::Unbounded));
+        let then = self.loaded.range((Bound::Unbounded, before));
+        first.chain(then).cloned().collect()
     }
 }

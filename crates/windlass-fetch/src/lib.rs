@@ -36,6 +36,7 @@ mod partition;
 mod position;
 mod queue;
 mod reset;
+mod shared_batch;
 mod source;
 mod standing;
 mod tally;

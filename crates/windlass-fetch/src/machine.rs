@@ -1,6 +1,7 @@
 //! The machine: its inputs and outputs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,7 +40,8 @@ pub struct FetchMachine {
     pub(crate) loaded: BTreeSet<TopicPartition>,
     /// Whether something may be handed out, so that `RecordsReady` is told once.
     pub(crate) ready: bool,
-    pub(crate) last_served: Option<TopicPartition>,
+    /// Which partition is first when records are handed out.
+    pub(crate) begin_at: Bound<TopicPartition>,
     pub(crate) budget: Budget,
     pub(crate) in_flight: BTreeMap<RequestId, InFlight>,
     pub(crate) sources: BTreeMap<NodeId, Source>,
@@ -65,7 +67,7 @@ impl FetchMachine {
             partitions: BTreeMap::new(),
             loaded: BTreeSet::new(),
             ready: false,
-            last_served: None,
+            begin_at: Bound::Unbounded,
             budget: Budget::new(config.buffer_bytes),
             in_flight: BTreeMap::new(),
             sources: BTreeMap::new(),

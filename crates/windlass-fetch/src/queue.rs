@@ -1,18 +1,12 @@
 //! What was fetched of a partition and not handed out yet.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
 
 use windlass_model::{LeaderEpoch, TopicPartition};
-use windlass_protocol::records::{BatchError, DecodedBatch, RecordBatch};
+use windlass_protocol::records::{Compression, RecordBatch};
 
+use crate::shared_batch::SharedBatch;
 use crate::{Position, TakenRecords};
-
-/// A batch decompressed by the first who needs it so, for all who hold a part of it.
-pub(crate) type SharedDecoding = Arc<OnceLock<Result<DecodedBatch, BatchError>>>;
-
-/// What a batch may grow to when it has to be looked into.
-const LARGEST_BATCH: usize = 256 * 1024 * 1024;
 
 /// A part of the log, in its place.
 #[derive(Clone, Debug)]
@@ -20,8 +14,8 @@ enum Item {
     /// Records to hand out.
     Batch {
         batch: RecordBatch,
-        /// Present once part of the batch was handed out.
-        decoding: Option<SharedDecoding>,
+        /// The share of the next part, once there was one before it.
+        begun: Option<SharedBatch>,
     },
     /// Nothing to hand out: a control batch, an aborted one, or one that was compacted away.
     Nothing { after: Position },
@@ -80,6 +74,15 @@ impl PartitionQueue {
         self.items.is_empty()
     }
 
+    /// Whether the next batch has been unpacked for a part of it, and stays so until all of it goes.
+    pub(crate) fn holds_unpacked(&self) -> bool {
+        matches!(
+            self.items.front(),
+            Some(Item::Batch { batch, begun: Some(_) })
+                if batch.header().compression != Compression::None
+        )
+    }
+
     /// Appends a batch that holds records to hand out. Does nothing with one that lies before the
     /// next fetch: a broker that goes backwards is not followed.
     pub(crate) fn push(&mut self, batch: RecordBatch) {
@@ -87,10 +90,7 @@ impl PartitionQueue {
             self.push_skipped(&batch);
         } else if batch.next_offset() > self.next_fetch().offset {
             self.bytes += batch.bytes().len();
-            self.items.push_back(Item::Batch {
-                batch,
-                decoding: None,
-            });
+            self.items.push_back(Item::Batch { batch, begun: None });
         }
     }
 
@@ -131,19 +131,19 @@ impl PartitionQueue {
         if limit == 0 {
             return None;
         }
-        let Some(Item::Batch { batch, decoding }) = self.items.front_mut() else {
+        let Some(Item::Batch { batch, begun }) = self.items.front_mut() else {
             return None;
         };
         let whole = position_after(batch);
-        let (count, until) = portion(batch, decoding, self.position.offset, limit);
+        let (count, until) = portion(batch, begun, self.position.offset, limit);
         let ends = until >= whole.offset;
-        if !ends && decoding.is_none() {
-            // Whoever walks the first part unpacks the batch for those who walk the others.
-            *decoding = Some(SharedDecoding::default());
+        let mut shared = begun.take();
+        if !ends {
+            *begun = Some(shared.get_or_insert_default().next());
         }
         let mut cut = Cut {
             batch: batch.clone(),
-            decoding: decoding.clone(),
+            shared,
             count,
             until,
             before: self.position,
@@ -175,7 +175,7 @@ impl PartitionQueue {
 #[derive(Debug)]
 pub(crate) struct Cut {
     batch: RecordBatch,
-    decoding: Option<SharedDecoding>,
+    shared: Option<SharedBatch>,
     /// How many records are in it, or may be.
     pub(crate) count: usize,
     until: i64,
@@ -192,7 +192,7 @@ impl Cut {
             until_offset: self.until,
             position_before: self.before.into(),
             position_after: self.after.into(),
-            decoding: self.decoding,
+            shared: self.shared,
         }
     }
 }
@@ -208,7 +208,7 @@ fn position_after(batch: &RecordBatch) -> Position {
 /// cannot be read is left whole to the one who walks it, and who will find out.
 fn portion(
     batch: &RecordBatch,
-    decoding: &mut Option<SharedDecoding>,
+    begun: &mut Option<SharedBatch>,
     from: i64,
     limit: usize,
 ) -> (usize, i64) {
@@ -229,19 +229,24 @@ fn portion(
     if all <= limit && begin == header.base_offset {
         return (all, end);
     }
-    let decoding = decoding.get_or_insert_default();
-    let Ok(decoded) = decoding.get_or_init(|| batch.decompressed(LARGEST_BATCH)) else {
+    let shared = begun.get_or_insert_default();
+    let Ok(decoded) = shared.decode(batch) else {
         return (all.min(limit), end);
     };
+    let mut walk = shared.records(decoded).starting_at(begin);
     let mut count = 0;
-    for record in decoded.records_from(begin) {
-        match record {
-            Ok(record) if count == limit => return (count, record.offset),
-            Ok(_) => count += 1,
-            Err(_) => return (count.max(1), end),
+    loop {
+        let here = walk.bookmark();
+        match walk.next() {
+            Some(Ok(record)) if count == limit => {
+                shared.ends_at(here);
+                return (count, record.offset);
+            }
+            Some(Ok(_)) => count += 1,
+            Some(Err(_)) => return (count.max(1), end),
+            None => return (count, end),
         }
     }
-    (count, end)
 }
 
 #[cfg(test)]
@@ -281,12 +286,10 @@ mod tests {
         while let Some(cut) = queue.take(limit) {
             let count = cut.count;
             let taken = cut.into_taken(TopicPartition::new("t", 0));
+            let decoded = taken.decode().unwrap();
             let offsets: Vec<i64> = taken
-                .decode(LARGEST_BATCH)
-                .unwrap()
-                .records_from(taken.from_offset)
+                .records(&decoded)
                 .map(|record| record.unwrap().offset)
-                .take_while(|offset| *offset < taken.until_offset)
                 .collect();
             assert_eq!(offsets.len(), count);
             all.push(offsets);

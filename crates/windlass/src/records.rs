@@ -10,9 +10,6 @@ use windlass_protocol::records::{BatchError, DecodedBatch, Headers, Record as Re
 
 use crate::ConsumerError;
 
-/// What a batch may grow to when it is decompressed, in bytes: more is taken for an attack.
-const LARGEST_BATCH: usize = 256 * 1024 * 1024;
-
 /// The records one `poll` handed out, grouped by partition.
 ///
 /// They are counted references to the batches they came in: nothing is copied, nothing borrows from
@@ -280,20 +277,18 @@ impl Batch {
     }
 
     pub(crate) fn iter<'a>(&'a self, topic_partition: &'a TopicPartition) -> BatchIter<'a> {
-        let decoded = self
-            .decoded
-            .get_or_init(|| self.taken.batch.decompressed(LARGEST_BATCH));
+        let decoded = self.decoded.get_or_init(|| self.taken.decode());
         let walk = match decoded {
             Ok(batch) => Ok(Walk {
                 body: batch.body(),
-                records: batch.records_from(self.taken.from_offset),
+                records: self.taken.records(batch),
             }),
             Err(error) => Err(error),
         };
         BatchIter {
             topic_partition,
+            taken: &self.taken,
             from: self.taken.from_offset,
-            until: self.taken.until_offset,
             walk: Some(walk),
         }
     }
@@ -303,9 +298,9 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct BatchIter<'a> {
     topic_partition: &'a TopicPartition,
+    taken: &'a TakenRecords,
     /// The offset after the last record.
     from: i64,
-    until: i64,
     /// The batch, or why it cannot be read; none when everything was said.
     walk: Option<Result<Walk<'a>, &'a BatchError>>,
 }
@@ -324,11 +319,6 @@ impl<'a> BatchIter<'a> {
             return None;
         };
         let view = walk.records.next_record()?;
-        if view.offset >= self.until {
-            // The rest of the batch was not handed out, and what is wrong with it is not told yet.
-            self.walk = None;
-            return None;
-        }
         self.from = view.offset + 1;
         Some(Record {
             topic_partition: self.topic_partition,
@@ -341,7 +331,13 @@ impl<'a> BatchIter<'a> {
     #[inline(always)]
     fn failure(&mut self) -> Option<ConsumerError> {
         let error = match self.walk.take()? {
-            Ok(mut walk) => walk.records.failure()?,
+            Ok(mut walk) => match walk.records.failure() {
+                Some(error) => error,
+                None => {
+                    self.taken.walked(&walk.records);
+                    return None;
+                }
+            },
             Err(error) => *error,
         };
         Some(corrupt(self.topic_partition, self.from, &error))

@@ -131,6 +131,23 @@ fn every_partition_has_its_turn() {
 }
 
 #[test]
+fn a_compressed_batch_that_was_begun_is_finished_first() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5), (1, 5), (1, 5)]);
+    scene.assign(&[(0, at(0)), (1, at(0)), (2, at(0))]);
+    let (fetch, _) = scene.fetch();
+    let parts = vec![
+        Part::of(0).batch(compressed(0, 4)).batch(compressed(4, 8)),
+        Part::of(1).batch(compressed(0, 4)),
+        Part::of(2).batch(dense(0, 4)),
+    ];
+    scene.respond(&fetch, parts);
+    let order: Vec<i32> = (0..8).map(|_| scene.take(2)[0].0).collect();
+    assert_eq!(order, [0, 0, 1, 1, 2, 0, 0, 2]);
+    assert_eq!(scene.take(2), []);
+}
+
+#[test]
 fn batches_in_the_wrong_order_are_left_out() {
     let mut scene = loaded(0, vec![dense(0, 3), dense(0, 3), dense(2, 5), dense(4, 5)]);
     assert_eq!(portions(&mut scene, 100).concat(), [0, 1, 2, 3, 4]);

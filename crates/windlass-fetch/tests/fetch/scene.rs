@@ -145,12 +145,13 @@ impl Scene {
         taken
             .iter()
             .map(|part| {
-                let decoded = part.decode(1 << 20).expect("a sound batch");
-                let offsets = decoded
-                    .records_from(part.from_offset)
+                let decoded = part.decode().expect("a sound batch");
+                let mut walk = part.records(&decoded);
+                let offsets = walk
+                    .by_ref()
                     .map(|record| record.expect("a sound record").offset)
-                    .take_while(|offset| *offset < part.until_offset)
                     .collect();
+                part.walked(&walk);
                 (part.topic_partition.partition, offsets)
             })
             .collect()

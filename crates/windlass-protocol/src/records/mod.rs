@@ -17,6 +17,6 @@ pub use batch_error::{BatchError, RecordFault};
 pub use batch_header::{BatchHeader, TimestampType};
 pub use compression::Compression;
 pub use control_record::{ControlRecord, ControlRecordType};
-pub use record::{Record, Records};
+pub use record::{Bookmark, Record, Records};
 pub use record_batch::{DecodedBatch, RecordBatch};
 pub use record_header::{Header, Headers, HeadersIter};

@@ -20,6 +20,15 @@ pub struct Record<'a> {
     pub headers: Headers<'a>,
 }
 
+/// A place between two records of a batch that one walk found, for another to begin there instead of
+/// passing over everything before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    position: usize,
+    remaining: u32,
+    previous_delta: i32,
+}
+
 /// The walk over the records of a batch, in the order of their offsets.
 ///
 /// A malformed record is an error and the last item, as nothing after it can be trusted; so are
@@ -32,6 +41,8 @@ pub struct Records<'a> {
     last_delta: i32,
     /// Records with a smaller delta are not handed out.
     from_delta: i32,
+    /// The walk stops before records with a larger delta.
+    until_delta: i32,
     base_offset: i64,
     /// Base timestamp, or the timestamp of all records.
     timestamp: i64,
@@ -48,6 +59,7 @@ impl<'a> Records<'a> {
             previous_delta: -1,
             last_delta: header.last_offset_delta,
             from_delta: 0,
+            until_delta: header.last_offset_delta,
             base_offset: header.base_offset,
             timestamp: match header.timestamp_type {
                 TimestampType::CreateTime => header.base_timestamp,
@@ -72,6 +84,37 @@ impl<'a> Records<'a> {
         self
     }
 
+    /// Stops before the first record at `offset` or behind it. What is wrong with records from there
+    /// on is not told.
+    #[must_use]
+    pub fn ending_before(mut self, offset: i64) -> Self {
+        let delta = offset.saturating_sub(self.base_offset).max(0) - 1;
+        self.until_delta = i32::try_from(delta)
+            .unwrap_or(i32::MAX)
+            .min(self.last_delta);
+        self
+    }
+
+    /// Begins where another walk of the same batch was. In another batch the bookmark leads to a
+    /// malformed record, or to records that it does not have.
+    #[must_use]
+    pub fn resumed_at(mut self, bookmark: Bookmark) -> Self {
+        self.rest = self.rest.get(bookmark.position..).unwrap_or_default();
+        self.remaining = bookmark.remaining;
+        self.previous_delta = bookmark.previous_delta;
+        self
+    }
+
+    /// Where the walk is: before the record that comes next.
+    #[must_use]
+    pub const fn bookmark(&self) -> Bookmark {
+        Bookmark {
+            position: self.length.saturating_sub(self.rest.len()),
+            remaining: self.remaining,
+            previous_delta: self.previous_delta,
+        }
+    }
+
     /// The next record; none after the last, and none in place of one that cannot be read, of which
     /// [`failure`](Self::failure) tells. The iterator does the same and wraps each record in a
     /// `Result`, which costs a third of the walk: the record goes through memory in pieces that the
@@ -93,7 +136,7 @@ impl<'a> Records<'a> {
     #[inline]
     pub fn failure(&mut self) -> Option<BatchError> {
         if self.remaining > 0 {
-            Some(self.malformed())
+            (!self.stops_before_next()).then(|| self.malformed())
         } else if self.rest.is_empty() {
             None
         } else {
@@ -110,7 +153,7 @@ impl<'a> Records<'a> {
         };
         let (timestamp_delta, body) = varlong(body)?;
         let (offset_delta, body) = varint(body)?;
-        if offset_delta <= self.previous_delta || offset_delta > self.last_delta {
+        if offset_delta <= self.previous_delta || offset_delta > self.until_delta {
             return None;
         }
         let (key, body) = nullable_bytes(body)?;
@@ -133,6 +176,16 @@ impl<'a> Records<'a> {
             headers: Headers::new(headers),
         };
         Some((offset_delta, record))
+    }
+
+    /// Whether all that was wanted has come: a record that is behind it is not looked at for faults.
+    #[cold]
+    #[inline(never)]
+    fn stops_before_next(&self) -> bool {
+        let mut beyond = self.clone();
+        beyond.until_delta = self.last_delta;
+        self.until_delta < self.last_delta
+            && (self.previous_delta >= self.until_delta || beyond.parse().is_some())
     }
 
     #[cold]
@@ -210,5 +263,94 @@ impl<'a> Iterator for Records<'a> {
         // Skipped records make it fewer, an error at the end one more.
         let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
         (0, remaining.checked_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::btree_set;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::records::{DecodedBatch, RecordBatchBuilder};
+
+    const BASE: i64 = 100;
+
+    fn batch(deltas: impl IntoIterator<Item = i32>) -> DecodedBatch {
+        let mut builder = RecordBatchBuilder::new().base_offset(BASE);
+        for delta in deltas {
+            builder
+                .append_at(delta, 0, Some(b"key"), Some(b"value"), &[])
+                .unwrap();
+        }
+        builder.build().unwrap().decompressed(1 << 20).unwrap()
+    }
+
+    fn offsets(walk: &mut Records<'_>) -> Vec<i64> {
+        walk.map(|record| record.unwrap().offset).collect()
+    }
+
+    #[test]
+    fn a_walk_that_ends_early_can_be_gone_on_with() {
+        let batch = batch([0, 3, 4, 9]);
+        let mut first = batch.records().ending_before(104);
+        assert_eq!(offsets(&mut first), [100, 103]);
+        assert_eq!(first.next(), None);
+        let mut second = batch.records().resumed_at(first.bookmark());
+        assert_eq!(offsets(&mut second), [104, 109]);
+        assert_eq!(offsets(&mut batch.records().ending_before(BASE)), []);
+        assert_eq!(offsets(&mut batch.records().ending_before(i64::MIN)), []);
+        let whole = offsets(&mut batch.records().ending_before(i64::MAX));
+        assert_eq!(whole, [100, 103, 104, 109]);
+    }
+
+    #[test]
+    fn faults_behind_the_end_are_left_to_the_next_walk() {
+        let batch = batch([0, 1, 2]);
+        let header = *batch.header();
+        let mut body = batch.body().to_vec();
+        let third = body.len() / 3 * 2;
+        body[third] = 1;
+        let mut first = Records::new(&header, &body).ending_before(BASE + 2);
+        assert_eq!(offsets(&mut first), [100, 101]);
+        let mut rest = Records::new(&header, &body).resumed_at(first.bookmark());
+        assert!(rest.next().unwrap().is_err());
+        // With gaps nobody knows that the malformed record is not one that is wanted.
+        let mut longer = Records::new(&header, &body).ending_before(BASE + 3);
+        assert!(longer.by_ref().any(|record| record.is_err()));
+        assert_eq!(longer.next(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_make_up_the_whole(
+            deltas in btree_set(0..60i32, 1..20),
+            cuts in btree_set(BASE - 2..BASE + 64, 0..6),
+        ) {
+            let batch = batch(deltas);
+            let mut parts = Vec::new();
+            let mut bookmark = batch.records().bookmark();
+            for until in cuts.into_iter().chain([i64::MAX]) {
+                let mut walk = batch.records().resumed_at(bookmark).ending_before(until);
+                let part = offsets(&mut walk);
+                prop_assert!(part.iter().all(|offset| *offset < until));
+                parts.extend(part);
+                bookmark = walk.bookmark();
+            }
+            prop_assert_eq!(parts, offsets(&mut batch.records()));
+        }
+
+        #[test]
+        fn a_bookmark_of_another_batch_is_safe(
+            deltas in btree_set(0..60i32, 1..20),
+            position in 0..2000usize,
+            remaining in any::<u32>(),
+            previous_delta in any::<i32>(),
+        ) {
+            let batch = batch(deltas);
+            let bookmark = Bookmark { position, remaining, previous_delta };
+            let walk = batch.records().resumed_at(bookmark);
+            prop_assert!(walk.count() <= 21);
+        }
     }
 }

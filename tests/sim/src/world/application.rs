@@ -265,14 +265,15 @@ impl World {
 
 /// The offsets of the records that were handed out.
 fn offsets(taken: &TakenRecords) -> Vec<i64> {
-    const LARGEST_BATCH: usize = 1024 * 1024;
-    let Ok(decoded) = taken.batch.decompressed(LARGEST_BATCH) else {
+    let Ok(decoded) = taken.decode() else {
         return Vec::new();
     };
-    decoded
-        .records_from(taken.from_offset)
+    let mut walk = taken.records(&decoded);
+    let offsets = walk
+        .by_ref()
         .filter_map(Result::ok)
         .map(|record| record.offset)
-        .take_while(|offset| *offset < taken.until_offset)
-        .collect()
+        .collect();
+    taken.walked(&walk);
+    offsets
 }

@@ -98,14 +98,11 @@ impl Ledger {
             "{partition}: skipped from {cursor} to {before}"
         );
         assert_eq!(taken.from_offset, before, "{partition}");
-        let decoded = taken.decode(1 << 20).unwrap();
+        let decoded = taken.decode().unwrap();
         let epoch = taken.batch.header().partition_leader_epoch;
         let mut offsets = Vec::new();
-        for record in decoded.records_from(taken.from_offset) {
+        for record in taken.records(&decoded) {
             let record = record.unwrap();
-            if record.offset >= taken.until_offset {
-                break;
-            }
             let value = format!("{epoch}/{}", record.offset);
             assert_eq!(record.value, Some(value.as_bytes()));
             offsets.push(record.offset);
