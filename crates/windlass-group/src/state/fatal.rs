@@ -38,8 +38,7 @@ impl Fatal {
 
     /// The application subscribes again: whatever was wrong may have been put right.
     pub(crate) fn begin_again(self, turn: &mut Turn<'_>) -> State {
-        drop(self.callback);
-        Unjoined::begin(turn, "subscribed again after a failure")
+        Unjoined::begin_after(self.callback, turn, "subscribed again after a failure")
     }
 
     pub(crate) const fn callback(&self) -> Option<&Callback> {

@@ -15,10 +15,19 @@ pub(crate) struct Unjoined {
 impl Unjoined {
     /// A membership begins.
     pub(crate) fn begin(turn: &mut Turn<'_>, reason: &str) -> State {
+        Self::begin_after(None, turn, reason)
+    }
+
+    /// A membership begins once the application has done what the one before it left to be done.
+    pub(crate) fn begin_after(
+        callback: Option<Callback>,
+        turn: &mut Turn<'_>,
+        reason: &str,
+    ) -> State {
         turn.out.enter(GroupState::Unjoined, reason);
         reason.clone_into(&mut turn.member.join_reason);
         turn.arm_poll_interval();
-        State::Unjoined(Self { callback: None })
+        State::Unjoined(Self { callback })
     }
 
     /// The coordinator does not accept the member as it is: whatever it owned is lost.

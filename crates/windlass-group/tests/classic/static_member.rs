@@ -130,3 +130,17 @@ fn an_unknown_member_joins_again_as_unknown() {
     assert_eq!(request.member_id, "");
     assert_eq!(request.group_instance_id.as_deref(), Some("instance"));
 }
+
+#[test]
+fn a_fenced_member_that_is_wanted_again_joins_after_the_application_knows_what_it_lost() {
+    let mut member = stable(fixed(), &[0]);
+    heartbeat_answered(&mut member, ErrorCode::FENCED_INSTANCE_ID);
+    let (token,) = expect_event!(member, Lost { token });
+    expect_event!(member, Failed { error });
+    member.subscribe(&["orders"]);
+    assert_eq!(member.state(), GroupState::Unjoined);
+    member.expect_silence();
+    member.done(token);
+    expect_request!(member, JoinGroup);
+    assert_eq!(member.state(), GroupState::PreparingRebalance);
+}
