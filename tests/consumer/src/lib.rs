@@ -3,6 +3,7 @@
 //! Tests run on tokio's paused clock: hours pass in no time, and a wait that nothing ends shows as a
 //! timeout at once instead of a test that hangs.
 
+mod producer;
 mod scene;
 mod told;
 

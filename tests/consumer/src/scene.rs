@@ -5,17 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass::model::{BrokerEndpoint, NodeId};
-use windlass::protocol::RequestKind;
-use windlass::protocol::messages::produce::{
-    PartitionProduceData, ProduceRequest, TopicProduceData,
-};
-use windlass::protocol::records::RecordBatchBuilder;
+use windlass::model::BrokerEndpoint;
 use windlass::transport::{ByteStream, Connect};
 use windlass::{
     Consumer, ConsumerBuilder, ConsumerError, OffsetReset, OwnedRecord, TopicPartition, async_trait,
 };
-use windlass_broker::{ConnectionId, EmbeddedCluster, Inbound};
+use windlass_broker::EmbeddedCluster;
 
 /// A cluster in memory.
 #[derive(Clone, Debug)]
@@ -48,65 +43,6 @@ impl Scene {
             .connect(Arc::new(Pipes(self.cluster.clone())))
             .auto_offset_reset(OffsetReset::Earliest)
             .enable_auto_commit(false)
-    }
-
-    /// Appends records with these values, as one batch.
-    pub async fn produce(&self, topic: &str, partition: i32, values: &[String]) {
-        let mut builder = RecordBatchBuilder::new();
-        for (timestamp, value) in (1_000..).zip(values) {
-            builder
-                .append(timestamp, None, Some(value.as_bytes()), &[])
-                .unwrap_or_else(|error| panic!("{value:?} makes no record: {error}"));
-        }
-        let batch = builder
-            .build()
-            .unwrap_or_else(|error| panic!("no batch: {error}"));
-        let request = ProduceRequest {
-            acks: -1,
-            timeout_ms: 1_000,
-            topic_data: vec![TopicProduceData {
-                name: topic.to_owned(),
-                partition_data: vec![PartitionProduceData {
-                    index: partition,
-                    records: Some(batch.bytes().clone()),
-                }],
-                ..TopicProduceData::default()
-            }],
-            ..ProduceRequest::default()
-        };
-        let (name, count) = (topic.to_owned(), values.len());
-        let appended = self.cluster.with_core(move |core, now| {
-            let before = core.high_watermark(&name, partition);
-            let inbound = Inbound {
-                node: core.leader(&name, partition).unwrap_or(NodeId(1)),
-                // Nobody listens there for the answer; the high watermark tells as much.
-                connection: ConnectionId(u64::MAX),
-                correlation_id: 0,
-                version: 9,
-                client_id: "a test".to_owned(),
-                host: "nowhere".to_owned(),
-            };
-            core.on_request(inbound, RequestKind::from(request), now);
-            core.high_watermark(&name, partition)
-                .zip(before)
-                .map(|(after, before)| after - before)
-        });
-        let appended = appended.await.flatten();
-        assert_eq!(
-            appended.and_then(|appended| usize::try_from(appended).ok()),
-            Some(count),
-            "{topic}-{partition} did not take the records"
-        );
-    }
-
-    /// Appends `count` records to each partition, with values that name partition and offset.
-    pub async fn fill(&self, topic: &str, partitions: i32, count: i32) {
-        for partition in 0..partitions {
-            let values: Vec<String> = (0..count)
-                .map(|offset| format!("{partition}:{offset}"))
-                .collect();
-            self.produce(topic, partition, &values).await;
-        }
     }
 
     /// What a group has committed, as the coordinator has it.

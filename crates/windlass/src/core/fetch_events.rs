@@ -32,7 +32,7 @@ impl ConsumerCore {
                 error,
             } => {
                 tracing::warn!(%topic_partition, %error, "a partition cannot be read");
-                self.errors.push_back(fetch_error(error, topic_partition));
+                self.errors.add(fetch_error(error, topic_partition));
             }
             FetchEvent::RecordsReady => {}
             FetchEvent::OffsetsListed { id, results } => self.offsets_listed(id, results),
@@ -119,10 +119,9 @@ fn fetch_error(error: FetchError, topic_partition: TopicPartition) -> ConsumerEr
             code,
             advice: "it is tried again".to_owned(),
         },
-        other => ConsumerError::Corrupt {
-            topic_partition,
-            offset: -1,
-            detail: other.to_string(),
+        other => ConsumerError::Unreachable {
+            operation: "reading",
+            detail: format!("{topic_partition}: {other}"),
         },
     }
 }

@@ -76,7 +76,7 @@ impl ConsumerCore {
             }
             GroupEvent::Failed { error, reason } => {
                 tracing::error!(%error, reason, "the membership is over");
-                self.errors.push_back(group_error(error));
+                self.errors.add(group_error(error));
             }
             other => tracing::debug!(reason = other.reason(), "the group has news"),
         }

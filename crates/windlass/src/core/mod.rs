@@ -9,6 +9,7 @@
 
 mod auto_commit;
 mod closing;
+mod errors;
 mod fetch_events;
 mod group_events;
 mod ledger;
@@ -34,6 +35,7 @@ use windlass_protocol::fetch_response::FetchPart;
 
 use self::auto_commit::AutoCommit;
 use self::closing::Closing;
+use self::errors::WaitingErrors;
 use self::ledger::Ledger;
 use self::metadata::{Interest, Metadata, MetadataEvent};
 
@@ -87,7 +89,7 @@ pub struct ConsumerCore {
     closed: bool,
     routes: Routes,
     events: VecDeque<MachineEvent>,
-    errors: VecDeque<ConsumerError>,
+    errors: WaitingErrors,
     requests: VecDeque<OutgoingRequest>,
     effects: VecDeque<Effect>,
     attention: u64,
@@ -119,7 +121,7 @@ impl ConsumerCore {
             closed: false,
             routes: Routes::default(),
             events: VecDeque::new(),
-            errors: VecDeque::new(),
+            errors: WaitingErrors::default(),
             requests: VecDeque::new(),
             effects: VecDeque::new(),
             attention: 0,
@@ -178,7 +180,7 @@ impl ConsumerCore {
     pub fn on_callback_done(&mut self, id: CallbackId, result: Result<(), String>, now: Instant) {
         self.assert_drained();
         if let Err(detail) = result {
-            self.errors.push_back(ConsumerError::Listener { detail });
+            self.errors.add(ConsumerError::Listener { detail });
         }
         self.callback_done(id, now);
         self.settle(now);
@@ -410,7 +412,7 @@ impl ConsumerCore {
                 self.with_group(|group| group.on_cluster(&cluster, now));
                 self.with_fetch(|fetch| fetch.on_cluster(&cluster, now));
             }
-            MetadataEvent::TopicFailed(error) => self.errors.push_back(error),
+            MetadataEvent::TopicFailed(error) => self.errors.add(error),
         }
     }
 }

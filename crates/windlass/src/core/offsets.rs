@@ -312,8 +312,7 @@ impl ConsumerCore {
                 }
                 Some(Err(error)) => {
                     if !error.is_retriable() {
-                        self.errors
-                            .push_back(offset_fetch_error(error, Some(&partition)));
+                        self.errors.add(offset_fetch_error(error, Some(&partition)));
                     }
                     again.insert(partition);
                 }

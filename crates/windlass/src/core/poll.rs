@@ -42,14 +42,19 @@ impl ConsumerCore {
         self.polling.is_some()
     }
 
-    /// Answers the waiting poll if there is something to answer it with. Records go before errors:
-    /// an error thrown in the place of records would lose them.
+    /// Answers the waiting poll if there is something to answer it with. Errors go first: they would
+    /// never be told while records keep coming. The records wait meanwhile, none is lost.
     pub(super) fn serve_poll(&mut self, now: Instant) {
         let Some(pending) = self.polling else {
             return;
         };
-        let taken = self.with_fetch(|fetch| fetch.take(pending.max_records, now));
-        let outcome = if !taken.is_empty() {
+        let outcome = if let Some(error) = self.errors.next() {
+            Err(error)
+        } else {
+            let taken = self.with_fetch(|fetch| fetch.take(pending.max_records, now));
+            if taken.is_empty() {
+                return;
+            }
             for records in &taken {
                 self.ledger.hand_out(
                     pending.operation,
@@ -61,10 +66,6 @@ impl ConsumerCore {
                 records: taken,
                 attention: self.attention,
             })
-        } else if let Some(error) = self.errors.pop_front() {
-            Err(error)
-        } else {
-            return;
         };
         self.polling = None;
         self.effects.push_back(Effect::Reply {

@@ -98,8 +98,7 @@ impl ConsumerCore {
         self.ledger.forget_out(partition);
         self.attention += 1;
         // The seek answers what was wrong with the old position, whether or not a poll told of it.
-        self.errors
-            .retain(|error| error.misplaced() != Some(partition));
+        self.errors.forget_position(partition);
         self.with_fetch(|fetch| match to {
             SeekTo::Offset(offset) => {
                 fetch.seek(partition, offset.offset, offset.leader_epoch, now);

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use windlass::{Advice, Consumer, ConsumerError, Json, OwnedRecord, TopicPartition};
+use windlass::protocol::records::Compression;
+use windlass::protocol::{ApiKey, ErrorCode};
+use windlass::{
+    Advice, Consumer, ConsumerError, IsolationLevel, Json, OwnedRecord, TopicPartition,
+};
 use windlass_test_consumer::{Scene, take, text};
 
 fn offsets_by_partition(records: &[OwnedRecord]) -> BTreeMap<i32, Vec<i64>> {
@@ -58,6 +62,101 @@ async fn no_poll_hands_out_more_than_max_poll_records() {
         );
     }
     assert_all(&all, 2, 95);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_larger_than_a_poll_comes_in_parts() {
+    for compression in [Compression::None, Compression::Lz4, Compression::Zstd] {
+        let scene = Scene::new(1, &[("events", 3)]).await;
+        for partition in 0..3 {
+            for batch in 0..2 {
+                let values: Vec<String> = (batch * 100..batch * 100 + 100)
+                    .map(|offset| format!("{partition}:{offset}"))
+                    .collect();
+                scene
+                    .produce_compressed("events", partition, &values, compression)
+                    .await;
+            }
+        }
+        let builder = scene.consumer().group_id("g").subscribe(["events"]);
+        let mut consumer = builder.max_poll_records(7).build().unwrap();
+        let mut all = Vec::new();
+        while all.len() < 600 {
+            let records = consumer.poll(Duration::from_secs(10)).await.unwrap();
+            assert_eq!(records.count(), 7.min(600 - all.len()), "{compression:?}");
+            // Some walks are not finished, and the next part does not suffer from it.
+            let _first = records.iter().next().unwrap().unwrap();
+            if all.len() % 3 == 0 {
+                let _second = records.iter().nth(1);
+            }
+            all.extend(
+                records
+                    .iter()
+                    .map(|record| record.unwrap().to_owned().unwrap()),
+            );
+        }
+        assert_all(&all, 3, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_told_while_records_keep_coming() {
+    let scene = Scene::new(1, &[("events", 2)]).await;
+    scene.fill("events", 1, 1_000).await;
+    let mut consumer = scene.consumer().max_poll_records(1).build().unwrap();
+    let partitions = [0, 1].map(|index| TopicPartition::new("events", index));
+    consumer.assign(partitions.clone()).await.unwrap();
+    let _joined = consumer.poll(Duration::from_secs(10)).await.unwrap();
+    let (api, code) = (ApiKey::ListOffsets, ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    scene.cluster.inject_error(api, 1, code).await;
+    consumer.seek_to_end(&partitions[1..]).await.unwrap();
+    let mut before = 0;
+    let error = loop {
+        match consumer.poll(Duration::from_secs(10)).await {
+            Ok(records) => before += records.count(),
+            Err(error) => break error,
+        }
+        // The leader answers when the fetch before it is over.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(
+        matches!(error, ConsumerError::TopicAuthorization { .. }),
+        "{error}"
+    );
+    assert!(before < 100, "{before} records came before it");
+    let after = take(&mut consumer, 999 - before).await.unwrap();
+    assert_eq!(after.last().unwrap().offset, 999, "and none is lost by it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_committed_leaves_out_what_was_aborted() {
+    let scene = Scene::new(1, &[("events", 1)]).await;
+    let to = TopicPartition::new("events", 0);
+    for (value, committed) in [("kept", true), ("undone", false), ("kept too", true)] {
+        scene.transact(&to, value, committed).await;
+    }
+    for (level, expected) in [
+        (
+            IsolationLevel::ReadUncommitted,
+            &["kept", "undone", "kept too"][..],
+        ),
+        (IsolationLevel::ReadCommitted, &["kept", "kept too"]),
+    ] {
+        let builder = scene.consumer().isolation_level(level);
+        let mut consumer = builder.build().unwrap();
+        consumer.assign([to.clone()]).await.unwrap();
+        let records = take(&mut consumer, expected.len()).await.unwrap();
+        assert_eq!(records.iter().map(text).collect::<Vec<_>>(), expected);
+        assert!(
+            consumer
+                .poll(Duration::from_secs(1))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        // Markers and what was aborted are passed: a committed position leaves none of it to be lag.
+        assert_eq!(consumer.position(&to).await.unwrap(), 6);
+    }
 }
 
 #[tokio::test(start_paused = true)]
