@@ -1,5 +1,6 @@
 //! What it costs to check a record batch and walk its records, per record: 1000 records of 100
-//! bytes, without and with a key and two headers, and the same packed by each codec.
+//! bytes, without and with a key and two headers, the same packed by each codec, and handed out in
+//! parts.
 
 #![expect(
     clippy::unwrap_used,
@@ -125,5 +126,39 @@ fn compressed(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, uncompressed, compressed);
+/// What a small `max.poll.records` costs: a batch handed out in twenty parts, each of which passes
+/// over those before it, or begins at the bookmark that the one before it left.
+fn in_parts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("in_20_parts");
+    group.throughput(Throughput::Elements(RECORDS));
+    let decoded = batch(None, &[]).decompressed(LIMIT).unwrap();
+    let base = decoded.header().base_offset;
+    let ends = || (1..=20).map(move |part| base + part * 50);
+    group.bench_function("passing_over", |bencher| {
+        bencher.iter(|| {
+            ends()
+                .map(|end| {
+                    let walk = black_box(&decoded).records_from(end - 50);
+                    walk.ending_before(end).count()
+                })
+                .sum::<usize>()
+        });
+    });
+    group.bench_function("with_bookmarks", |bencher| {
+        bencher.iter(|| {
+            let mut bookmark = black_box(&decoded).records().bookmark();
+            ends()
+                .map(|end| {
+                    let mut walk = decoded.records().resumed_at(bookmark).ending_before(end);
+                    let count = walk.by_ref().count();
+                    bookmark = walk.bookmark();
+                    count
+                })
+                .sum::<usize>()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, uncompressed, compressed, in_parts);
 criterion_main!(benches);
