@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The root of the workspace. Cargo says at run time where it is: a program built in one clone may be
-/// found fresh in another that shares its target folder.
+/// found fresh in another that shares its target folder. A test of another package may have called.
 pub(crate) fn root() -> PathBuf {
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
-    manifest
-        .parent()
-        .map_or_else(|| manifest.clone(), Path::to_path_buf)
+    let mut above = manifest.ancestors();
+    let root = above.find(|folder| folder.join("xtask/Cargo.toml").is_file());
+    root.map_or_else(|| manifest.clone(), Path::to_path_buf)
 }
 
 /// Where build output goes.

@@ -155,6 +155,19 @@ fn walk(bytes: Bytes) {
             usize::from(read > 0 && previous >= batch.base_offset())
         );
     }
+    for middle in [previous, batch.base_offset() + i64::from(read) / 2] {
+        let mut first = decoded.records().ending_before(middle);
+        let before = first.by_ref().flatten().inspect(|record| {
+            assert!(record.offset < middle, "a record behind the end");
+        });
+        let before = before.count();
+        let behind = decoded.records().resumed_at(first.bookmark());
+        assert_eq!(
+            i32::try_from(before + behind.flatten().count()),
+            Ok(read),
+            "the parts are not the whole"
+        );
+    }
 }
 
 /// A Fetch response that arrives in pieces: version, length of the pieces (one byte each), body.
