@@ -20,6 +20,9 @@ use crate::failure::Failure;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a topic that nobody may create is looked for: a broker may not have heard of it yet.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// A client for single questions.
 pub(crate) struct Admin {
     connections: Connections,
@@ -88,7 +91,12 @@ impl Admin {
     }
 
     /// The metadata of some topics, or of the brokers alone. Makes the brokers reachable by id.
-    pub(crate) async fn metadata(&mut self, topics: &[&str]) -> Result<MetadataResponse, Failure> {
+    /// A topic that does not exist may be made by a broker that is set up so, where `create` says so.
+    pub(crate) async fn metadata(
+        &mut self,
+        topics: &[&str],
+        create: bool,
+    ) -> Result<MetadataResponse, Failure> {
         let topics = topics
             .iter()
             .map(|topic| MetadataRequestTopic {
@@ -98,10 +106,10 @@ impl Admin {
             .collect();
         let request = MetadataRequest {
             topics: Some(topics),
-            allow_auto_topic_creation: true,
+            allow_auto_topic_creation: create,
             ..Default::default()
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + if create { PATIENCE } else { LOOK };
         loop {
             let ResponseKind::Metadata(metadata) =
                 self.ask(Destination::Any, request.clone()).await?
@@ -137,15 +145,17 @@ impl Admin {
 
     /// The partitions of a topic.
     pub(crate) async fn partitions(&mut self, topic: &str) -> Result<Vec<TopicPartition>, Failure> {
-        Ok(self.leaders(topic).await?.into_keys().collect())
+        Ok(self.leaders(topic, false).await?.into_keys().collect())
     }
 
-    /// The partitions of a topic and who leads them.
+    /// The partitions of a topic and who leads them; of a topic that does not exist yet, where it may
+    /// be created.
     pub(crate) async fn leaders(
         &mut self,
         topic: &str,
+        create: bool,
     ) -> Result<BTreeMap<TopicPartition, NodeId>, Failure> {
-        let metadata = self.metadata(&[topic]).await?;
+        let metadata = self.metadata(&[topic], create).await?;
         let found = metadata.topics.into_iter().next();
         let Some(found) =
             found.filter(|found| found.error_code.is_none() && !found.partitions.is_empty())

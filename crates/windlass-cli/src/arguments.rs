@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use windlass::Config;
+
+use crate::failure::Failure;
 
 /// A Kafka consumer in pure Rust, on the command line.
 ///
@@ -65,7 +68,7 @@ pub(crate) struct BrokerArguments {
     #[arg(long = "topic", value_name = "NAME:PARTITIONS")]
     pub(crate) topics: Vec<String>,
     /// Create topics when they are first asked for, with this many partitions
-    #[arg(long, value_name = "PARTITIONS")]
+    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=100_000))]
     pub(crate) auto_create: Option<i32>,
 }
 
@@ -99,7 +102,7 @@ pub(crate) struct ConsumeArguments {
     #[arg(long, default_value = "beginning", allow_hyphen_values = true)]
     pub(crate) from: String,
     /// Where to stop: end (as it is when the program starts) or an offset; without it never
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) to: Option<String>,
     /// Stop after this many records
     #[arg(long, short = 'n')]
@@ -275,11 +278,21 @@ pub(crate) struct VerifiableConsumerArguments {
     pub(crate) command_config: Option<PathBuf>,
 }
 
-/// Splits NAME=VALUE.
-pub(crate) fn property(text: &str) -> Result<(&str, &str), crate::failure::Failure> {
-    text.split_once('=').ok_or_else(|| {
-        crate::failure::Failure::usage(format!("{text:?} is no property: write NAME=VALUE"))
-    })
+/// Sets properties that are written as NAME=VALUE, and says which of them have no effect.
+#[expect(
+    clippy::print_stderr,
+    reason = "what has no effect is told to the person, beside the output"
+)]
+pub(crate) fn set_properties(config: &mut Config, properties: &[String]) -> Result<(), Failure> {
+    for text in properties {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("{text:?} is no property: write NAME=VALUE")))?;
+        if let Some(ignored) = config.set_property(name, value)? {
+            eprintln!("windlass: property ignored: {ignored}");
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -47,12 +47,20 @@ fn parse_topic(text: &str) -> Result<(&str, i32), Failure> {
     let partitions = partitions
         .parse()
         .ok()
-        .filter(|count| *count > 0)
+        .filter(|count| (1..=100_000).contains(count))
         .ok_or_else(wrong)?;
-    if name.is_empty() {
-        return Err(wrong());
+    if !is_legal(name) {
+        return Err(Failure::usage(format!(
+            "--topic {text}: a name has 1 to 249 letters, digits, dots, underscores and hyphens"
+        )));
     }
     Ok((name, partitions))
+}
+
+/// Whether Kafka takes it for the name of a topic.
+fn is_legal(name: &str) -> bool {
+    let legal = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    (1..=249).contains(&name.len()) && !matches!(name, "." | "..") && name.chars().all(legal)
 }
 
 #[cfg(test)]
@@ -65,5 +73,8 @@ mod tests {
         assert!(parse_topic("user-events").is_err());
         assert!(parse_topic(":6").is_err());
         assert!(parse_topic("a:0").is_err());
+        assert!(parse_topic("a:2147483647").is_err());
+        assert!(parse_topic("a/b:1").is_err());
+        assert!(parse_topic("..:1").is_err());
     }
 }

@@ -1,34 +1,35 @@
 //! `windlass consume`: the records of a topic, for people and for scripts.
 
+mod printer;
+
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use serde_json::json;
-use windlass::{Config, Consumer, OffsetReset, Record, TopicPartition};
+use windlass::{Config, Consumer, OffsetReset, TopicPartition};
 
+use self::printer::Printer;
 use crate::admin::Admin;
-use crate::arguments::{ConsumeArguments, Format, property};
+use crate::arguments::{ConsumeArguments, Format, set_properties};
 use crate::failure::Failure;
 use crate::interruption::Interruption;
-use crate::output;
 
 pub(crate) async fn run(arguments: ConsumeArguments) -> Result<(), Failure> {
     let from = From::parse(&arguments.from)?;
     let to = arguments.to.as_deref().map(To::parse).transpose()?;
     let config = config(&arguments, from)?;
+    let is_member = arguments.group.is_some();
+    if is_member && to.is_some() {
+        return Err(Failure::usage(
+            "--to needs all partitions in one place: leave --group out",
+        ));
+    }
+    let mut admin = Admin::new(&arguments.bootstrap)?;
+    let partitions = admin.partitions(&arguments.topic).await?;
     let mut consumer = Consumer::builder().config(config).build()?;
-    let stops = if arguments.group.is_some() {
-        if to.is_some() {
-            return Err(Failure::usage(
-                "--to needs all partitions in one place: leave --group out",
-            ));
-        }
+    let stops = if is_member {
         None
     } else {
-        let partitions = Admin::new(&arguments.bootstrap)?
-            .partitions(&arguments.topic)
-            .await?;
         assign(&mut consumer, partitions, from, to).await?
     };
     let default = if io::stdout().is_terminal() {
@@ -37,11 +38,7 @@ pub(crate) async fn run(arguments: ConsumeArguments) -> Result<(), Failure> {
         Format::Json
     };
     let format = arguments.format.unwrap_or(default);
-    let mut printer = Printer {
-        format,
-        left: arguments.max,
-        stops,
-    };
+    let mut printer = Printer::new(format, arguments.max, stops, is_member);
     let mut interruption = Interruption::new()?;
     let result = tokio::select! {
         result = printer.run(&mut consumer) => result,
@@ -88,10 +85,12 @@ impl To {
     fn parse(text: &str) -> Result<Self, Failure> {
         match text {
             "end" => Ok(Self::End),
-            _ => text
-                .parse()
-                .map(Self::Offset)
-                .map_err(|_| Failure::usage(format!("--to {text}: write end or an offset"))),
+            _ => match text.parse() {
+                Ok(offset) if offset >= 0 => Ok(Self::Offset(offset)),
+                _ => Err(Failure::usage(format!(
+                    "--to {text}: write end or an offset"
+                ))),
+            },
         }
     }
 }
@@ -114,10 +113,7 @@ fn config(arguments: &ConsumeArguments, from: From) -> Result<Config, Failure> {
             ));
         }
     }
-    for text in &arguments.properties {
-        let (name, value) = property(text)?;
-        config.set_property(name, value)?;
-    }
+    set_properties(&mut config, &arguments.properties)?;
     Ok(config)
 }
 
@@ -159,110 +155,6 @@ async fn assign(
     Ok(Some(stops))
 }
 
-struct Printer {
-    format: Format,
-    left: Option<u64>,
-    /// Where each partition that is not done yet stops; none to go on for ever.
-    stops: Option<BTreeMap<TopicPartition, i64>>,
-}
-
-impl Printer {
-    async fn run(&mut self, consumer: &mut Consumer) -> Result<(), Failure> {
-        while !self.is_done() {
-            let records = consumer.poll(Duration::from_millis(500)).await?;
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            for (partition, batch) in records.by_partition() {
-                for record in batch {
-                    let record = record?;
-                    if self.left == Some(0) || self.is_beyond(partition, record.offset()) {
-                        break;
-                    }
-                    self.print(&mut out, &record)?;
-                    if let Some(left) = &mut self.left {
-                        *left -= 1;
-                    }
-                }
-                self.reached(partition, batch.next_offset());
-            }
-            out.flush().map_err(|error| output::closed(&error))?;
-        }
-        Ok(())
-    }
-
-    fn is_done(&self) -> bool {
-        self.left == Some(0) || self.stops.as_ref().is_some_and(BTreeMap::is_empty)
-    }
-
-    fn is_beyond(&self, partition: &TopicPartition, offset: i64) -> bool {
-        let Some(stops) = &self.stops else {
-            return false;
-        };
-        stops.get(partition).is_none_or(|stop| offset >= *stop)
-    }
-
-    fn reached(&mut self, partition: &TopicPartition, next_offset: i64) {
-        if let Some(stops) = &mut self.stops
-            && stops
-                .get(partition)
-                .is_some_and(|stop| next_offset >= *stop)
-        {
-            stops.remove(partition);
-        }
-    }
-
-    fn print(&self, out: &mut impl Write, record: &Record<'_>) -> Result<(), Failure> {
-        match self.format {
-            Format::Value => output::bytes(out, record.value().unwrap_or_default())?,
-            Format::Text => output::bytes(out, text(record).as_bytes())?,
-            Format::Json => output::bytes(out, json_object(record)?.as_bytes())?,
-        }
-        output::bytes(out, b"\n")
-    }
-}
-
-fn text(record: &Record<'_>) -> String {
-    let show = |bytes: Option<&[u8]>| bytes.map_or_else(|| "null".to_owned(), output::printable);
-    format!(
-        "{} offset {} time {} key {} value {}",
-        record.topic_partition(),
-        record.offset(),
-        record.timestamp(),
-        show(record.key()),
-        show(record.value()),
-    )
-}
-
-/// One record as JSON. Bytes that are no text stand as `{"hex": …}`, so nothing is lost.
-fn json_object(record: &Record<'_>) -> Result<String, Failure> {
-    let show = |bytes: Option<&[u8]>| match bytes {
-        None => serde_json::Value::Null,
-        Some(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => json!(text),
-            Err(_) => json!({ "hex": hex(bytes) }),
-        },
-    };
-    let mut headers = Vec::new();
-    for header in record.headers().iter() {
-        let header = header
-            .map_err(|error| Failure::new(format!("{}: {error}", record.topic_partition())))?;
-        headers.push(json!([show(Some(header.key)), show(header.value)]));
-    }
-    Ok(json!({
-        "topic": record.topic(),
-        "partition": record.partition(),
-        "offset": record.offset(),
-        "timestamp": record.timestamp(),
-        "key": show(record.key()),
-        "value": show(record.value()),
-        "headers": headers,
-    })
-    .to_string())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,5 +167,6 @@ mod tests {
         assert!(From::parse("soon").is_err());
         assert_eq!(To::parse("end").unwrap(), To::End);
         assert!(To::parse("-").is_err());
+        assert!(To::parse("-1").is_err());
     }
 }

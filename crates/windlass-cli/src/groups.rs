@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: GroupsArguments) -> Result<(), Failure> {
 }
 
 async fn list(admin: &mut Admin, as_json: bool) -> Result<(), Failure> {
-    let metadata = admin.metadata(&[]).await?;
+    let metadata = admin.metadata(&[], false).await?;
     let mut rows = BTreeSet::new();
     for broker in &metadata.brokers {
         let destination = Destination::Node(NodeId(broker.node_id));
@@ -204,7 +204,7 @@ fn print_table(
 }
 
 pub(crate) async fn find_coordinator(admin: &mut Admin, group: &str) -> Result<NodeId, Failure> {
-    admin.metadata(&[]).await?;
+    admin.metadata(&[], false).await?;
     let request = FindCoordinatorRequest {
         coordinator_keys: vec![group.to_owned()],
         ..Default::default()

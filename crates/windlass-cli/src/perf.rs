@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::json;
 use windlass::{Config, Consumer, OffsetReset};
 
-use crate::arguments::{PerfArguments, property};
+use crate::arguments::{PerfArguments, set_properties};
 use crate::failure::Failure;
 use crate::output;
 
@@ -80,10 +80,7 @@ fn config(arguments: &PerfArguments) -> Result<Config, Failure> {
     config.auto_offset_reset = OffsetReset::Earliest;
     config.topics = vec![arguments.topic.as_str().into()];
     config.max_poll_records = 100_000;
-    for text in &arguments.properties {
-        let (name, value) = property(text)?;
-        config.set_property(name, value)?;
-    }
+    set_properties(&mut config, &arguments.properties)?;
     Ok(config)
 }
 

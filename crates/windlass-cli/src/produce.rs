@@ -1,7 +1,7 @@
 //! `windlass produce`: lines to records. A tool for trying things out, not a producer library.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use windlass::TopicPartition;
@@ -20,18 +20,29 @@ use crate::failure::Failure;
 /// Lines that are sent in one go, at most.
 const BATCH: usize = 500;
 
+/// How long a line waits for others to be sent with it.
+const LINGER: Duration = Duration::from_millis(50);
+
 pub(crate) async fn run(arguments: ProduceArguments) -> Result<(), Failure> {
     let mut sender =
         Sender::new(&arguments.bootstrap, &arguments.topic, arguments.partition).await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut pending = Vec::new();
-    while let Some(line) = lines.next_line().await? {
-        pending.push(Line::split(&line, arguments.key_separator.as_deref())?);
-        if pending.len() >= BATCH {
-            sender.send(std::mem::take(&mut pending)).await?;
+    loop {
+        tokio::select! {
+            line = lines.next_line() => {
+                let Some(line) = line? else {
+                    return sender.send(pending).await;
+                };
+                pending.push(Line::split(&line, arguments.key_separator.as_deref())?);
+                if pending.len() < BATCH {
+                    continue;
+                }
+            }
+            () = tokio::time::sleep(LINGER), if !pending.is_empty() => {}
         }
+        sender.send(std::mem::take(&mut pending)).await?;
     }
-    sender.send(pending).await
 }
 
 /// A record to be.
@@ -77,7 +88,7 @@ impl Sender {
         fixed: Option<i32>,
     ) -> Result<Self, Failure> {
         let mut admin = Admin::new(bootstrap)?;
-        let leaders = admin.leaders(topic).await?;
+        let leaders = admin.leaders(topic, true).await?;
         if let Some(partition) = fixed
             && !leaders.contains_key(&TopicPartition::new(topic, partition))
         {
@@ -125,9 +136,8 @@ impl Sender {
                 Ok(code) if !code.is_retriable() => return check(&target.to_string(), code),
                 Ok(_) | Err(_) => {
                     // A leader that moved or died: look where it is now.
-                    tokio::time::sleep(std::time::Duration::from_millis(50 << attempt.min(5)))
-                        .await;
-                    if let Ok(leaders) = self.admin.leaders(&self.topic).await {
+                    tokio::time::sleep(Duration::from_millis(50 << attempt.min(5))).await;
+                    if let Ok(leaders) = self.admin.leaders(&self.topic, true).await {
                         self.leaders = leaders;
                     }
                 }

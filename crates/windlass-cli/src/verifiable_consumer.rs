@@ -5,7 +5,10 @@ mod event;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use windlass::{
     Config, Consumer, ConsumerError, ListenerError, OffsetAndMetadata, RebalanceHandle,
@@ -32,14 +35,19 @@ pub(crate) async fn run(arguments: VerifiableConsumerArguments) -> Result<(), Fa
         arguments: &arguments,
         consumed: 0,
     };
-    let (signalled, result) = tokio::select! {
-        biased;
-        () = interruption.wait() => (true, Ok(())),
-        result = run.consume(&mut consumer) => (false, result),
+    let stop = Notify::new();
+    let (signalled, result) = {
+        let mut consuming = pin!(run.consume(&mut consumer, &stop));
+        tokio::select! {
+            biased;
+            () = interruption.wait() => {
+                print(&Event::ShutdownRequested)?;
+                stop.notify_one();
+                (true, consuming.await)
+            }
+            result = &mut consuming => (false, result),
+        }
     };
-    if signalled {
-        print(&Event::ShutdownRequested)?;
-    }
     let timeout = Duration::from_millis(u64::from(arguments.close_timeout));
     let closed = consumer.close(timeout).await;
     print(&Event::ShutdownComplete)?;
@@ -56,9 +64,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn consume(&mut self, consumer: &mut Consumer) -> Result<(), Failure> {
+    /// Until enough has come, or until it is to stop: then the commit under way still ends, as in
+    /// Java, where only polling is woken up.
+    async fn consume(&mut self, consumer: &mut Consumer, stop: &Notify) -> Result<(), Failure> {
         while self.remaining() != Some(0) {
-            let records = consumer.poll(POLL).await?;
+            let records = tokio::select! {
+                biased;
+                () = stop.notified() => return Ok(()),
+                records = consumer.poll(POLL) => records?,
+            };
             if records.is_empty() {
                 continue;
             }
@@ -175,11 +189,6 @@ fn config(arguments: &VerifiableConsumerArguments) -> Result<Config, Failure> {
             "--group-protocol {}: only classic is built yet",
             arguments.group_protocol
         )));
-    }
-    if arguments.group_remote_assignor.is_some() {
-        return Err(Failure::usage(
-            "--group-remote-assignor goes with --group-protocol consumer, which is not built yet",
-        ));
     }
     let mut set = |name: &str, value: &str| config.set_property(name, value).map(drop);
     set("bootstrap.servers", &arguments.bootstrap_server)?;

@@ -73,7 +73,7 @@ async fn topic_racks(
     admin: &mut Admin,
     names: &[&str],
 ) -> Result<BTreeMap<String, TopicSituation>, Failure> {
-    let metadata = admin.metadata(names).await?;
+    let metadata = admin.metadata(names, false).await?;
     let racks: BTreeMap<i32, &str> = metadata
         .brokers
         .iter()

@@ -70,7 +70,10 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failure> {
         tokio::select! {
             Some(news) = inbox.recv() => board.note(news)?,
             _ = tick.tick() => board.draw()?,
-            () = interruption.wait() => break,
+            () = interruption.wait() => {
+                story.abort();
+                break;
+            }
         }
     }
     producer.abort();
