@@ -84,8 +84,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// What went wrong in the background since the last call, one thing a call, and only when there
-    /// is no record to hand out. [`ConsumerError::advice`] says whether to go on.
+    /// What went wrong in the background since the last call, one thing a call; records wait for the
+    /// next call meanwhile. [`ConsumerError::advice`] says whether to go on.
     ///
     /// # Cancel safety
     ///
