@@ -34,7 +34,7 @@ impl Admin {
         let mut options = TransportOptions::default();
         options.client_id = Some("windlass".to_owned());
         let mut config = windlass::Config::default();
-        config.bootstrap_servers = bootstrap.split(',').map(str::to_owned).collect();
+        config.set_property("bootstrap.servers", bootstrap)?;
         let endpoints = config.bootstrap_endpoints()?;
         let connections = Connections::new(
             Arc::new(TcpConnect::default()),

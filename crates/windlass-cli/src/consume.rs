@@ -97,7 +97,7 @@ impl To {
 
 fn config(arguments: &ConsumeArguments, from: From) -> Result<Config, Failure> {
     let mut config = Config::default();
-    config.bootstrap_servers = arguments.bootstrap.split(',').map(str::to_owned).collect();
+    config.set_property("bootstrap.servers", &arguments.bootstrap)?;
     config.group_id = arguments.group.clone();
     config.allow_auto_create_topics = false;
     config.auto_offset_reset = if from == From::End {
@@ -114,6 +114,9 @@ fn config(arguments: &ConsumeArguments, from: From) -> Result<Config, Failure> {
         }
     }
     set_properties(&mut config, &arguments.properties)?;
+    if config.group_id != arguments.group {
+        return Err(Failure::usage("group.id has an option of its own: --group"));
+    }
     Ok(config)
 }
 
@@ -124,9 +127,10 @@ async fn assign(
     from: From,
     to: Option<To>,
 ) -> Result<Option<BTreeMap<TopicPartition, i64>>, Failure> {
-    consumer.assign(partitions.clone()).await?;
+    // Before anything is fetched, so that no answer has to wait behind a fetch at the end of a log.
     let beginnings = consumer.beginning_offsets(partitions.clone()).await?;
-    let ends = consumer.end_offsets(partitions).await?;
+    let ends = consumer.end_offsets(partitions.clone()).await?;
+    consumer.assign(partitions).await?;
     for (partition, end) in &ends {
         let beginning = beginnings.get(partition).copied().unwrap_or(0);
         let start = match from {

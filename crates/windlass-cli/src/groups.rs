@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use windlass::machine::Destination;
 use windlass::model::NodeId;
-use windlass::protocol::ResponseKind;
 use windlass::protocol::consumer_protocol::Assignment;
 use windlass::protocol::messages::describe_groups::{DescribeGroupsRequest, DescribedGroup};
 use windlass::protocol::messages::find_coordinator::FindCoordinatorRequest;
 use windlass::protocol::messages::list_groups::ListGroupsRequest;
 use windlass::protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup};
+use windlass::protocol::{ErrorCode, ResponseKind};
 use windlass::{Consumer, TopicPartition};
 
 use crate::admin::{Admin, check};
@@ -247,6 +247,11 @@ pub(crate) async fn describe_group(
         .into_iter()
         .next()
         .ok_or_else(|| Failure::new(format!("group {group} was not described")))?;
+    if described.error_code == ErrorCode::GROUP_ID_NOT_FOUND {
+        return Err(Failure::new(format!(
+            "group {group} does not exist, or its members use the consumer protocol, which cannot be described yet"
+        )));
+    }
     check(&format!("group {group}"), described.error_code)?;
     Ok(described)
 }

@@ -23,8 +23,14 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WINDLASS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    let wish = std::env::var("WINDLASS_LOG").unwrap_or_else(|_| "off".to_owned());
+    let filter = match tracing_subscriber::EnvFilter::try_new(&wish) {
+        Ok(filter) => filter,
+        Err(error) => {
+            let text = format!("WINDLASS_LOG={wish}: {error}; write windlass=debug, for one");
+            return Failure::usage(text).report();
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

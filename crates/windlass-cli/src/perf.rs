@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::json;
 use windlass::{Config, Consumer, OffsetReset};
 
+use crate::admin::Admin;
 use crate::arguments::{PerfArguments, set_properties};
 use crate::failure::Failure;
 use crate::output;
@@ -13,7 +14,12 @@ use crate::output;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(arguments: PerfArguments) -> Result<(), Failure> {
-    let mut consumer = Consumer::builder().config(config(&arguments)?).build()?;
+    let config = config(&arguments)?;
+    // Says what is wrong where nobody answers, or where there is no such topic.
+    Admin::new(&arguments.bootstrap)?
+        .partitions(&arguments.topic)
+        .await?;
+    let mut consumer = Consumer::builder().config(config).build()?;
     let start = Instant::now();
     let mut first_record = None;
     let mut tally = Tally::default();
@@ -75,7 +81,7 @@ impl Tally {
 
 fn config(arguments: &PerfArguments) -> Result<Config, Failure> {
     let mut config = Config::default();
-    config.bootstrap_servers = arguments.bootstrap.split(',').map(str::to_owned).collect();
+    config.set_property("bootstrap.servers", &arguments.bootstrap)?;
     config.group_id = Some(arguments.group.clone().unwrap_or_else(fresh_group));
     config.auto_offset_reset = OffsetReset::Earliest;
     config.topics = vec![arguments.topic.as_str().into()];

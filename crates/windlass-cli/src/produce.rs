@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::{Instant, sleep_until};
 use windlass::TopicPartition;
 use windlass::machine::Destination;
 use windlass::model::NodeId;
@@ -20,29 +21,59 @@ use crate::failure::Failure;
 /// Lines that are sent in one go, at most.
 const BATCH: usize = 500;
 
-/// How long a line waits for others to be sent with it.
+/// Bytes of lines from which on they are sent: brokers take batches of a mebibyte by default.
+const BATCH_BYTES: usize = 512 * 1024;
+
+/// How long the first line waits for others to be sent with it.
 const LINGER: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(arguments: ProduceArguments) -> Result<(), Failure> {
     let mut sender =
         Sender::new(&arguments.bootstrap, &arguments.topic, arguments.partition).await?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut input = BufReader::new(tokio::io::stdin());
+    let mut line = Vec::new();
     let mut pending = Vec::new();
+    let mut bytes = 0;
+    let mut due = Instant::now();
     loop {
-        tokio::select! {
-            line = lines.next_line() => {
-                let Some(line) = line? else {
-                    return sender.send(pending).await;
-                };
-                pending.push(Line::split(&line, arguments.key_separator.as_deref())?);
-                if pending.len() < BATCH {
-                    continue;
+        let is_over = tokio::select! {
+            // What was read of a line stays when the time is up before its end.
+            read = input.read_until(b'\n', &mut line) => {
+                let is_over = read? == 0;
+                if !is_over {
+                    let text = without_end(&line);
+                    let split = match Line::split(text, arguments.key_separator.as_deref()) {
+                        Ok(split) => split,
+                        Err(failure) => {
+                            sender.send(pending).await?;
+                            return Err(failure);
+                        }
+                    };
+                    if pending.is_empty() {
+                        due = Instant::now() + LINGER;
+                    }
+                    bytes += text.len();
+                    pending.push(split);
+                    line.clear();
+                    if pending.len() < BATCH && bytes < BATCH_BYTES {
+                        continue;
+                    }
                 }
+                is_over
             }
-            () = tokio::time::sleep(LINGER), if !pending.is_empty() => {}
-        }
+            () = sleep_until(due), if !pending.is_empty() => false,
+        };
         sender.send(std::mem::take(&mut pending)).await?;
+        bytes = 0;
+        if is_over {
+            return Ok(());
+        }
     }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// A record to be.
@@ -53,21 +84,30 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn split(line: &str, separator: Option<&str>) -> Result<Self, Failure> {
+    fn split(line: &[u8], separator: Option<&str>) -> Result<Self, Failure> {
         let Some(separator) = separator else {
             return Ok(Self {
                 key: None,
-                value: line.as_bytes().to_vec(),
+                value: line.to_vec(),
             });
         };
-        let (key, value) = line.split_once(separator).ok_or_else(|| {
-            Failure::new(format!(
-                "a line without the key separator {separator:?}: {line:?}"
-            ))
-        })?;
+        let separator = separator.as_bytes();
+        let found = (0..line.len()).find(|at| {
+            line.get(*at..)
+                .is_some_and(|rest| rest.starts_with(separator))
+        });
+        let (key, rest) = found
+            .and_then(|at| line.split_at_checked(at))
+            .ok_or_else(|| {
+                Failure::new(format!(
+                    "a line without the key separator {:?}: {:?}",
+                    String::from_utf8_lossy(separator),
+                    String::from_utf8_lossy(line)
+                ))
+            })?;
         Ok(Self {
-            key: Some(key.as_bytes().to_vec()),
-            value: value.as_bytes().to_vec(),
+            key: Some(key.to_vec()),
+            value: rest.get(separator.len()..).unwrap_or_default().to_vec(),
         })
     }
 }
@@ -252,9 +292,14 @@ mod tests {
 
     #[test]
     fn lines_split_into_key_and_value() {
-        let line = Line::split("a:b:c", Some(":")).unwrap();
+        let line = Line::split(b"a:b:c", Some(":")).unwrap();
         assert_eq!(line.key.as_deref(), Some(&b"a"[..]));
         assert_eq!(line.value, b"b:c");
-        assert!(Line::split("abc", Some(":")).is_err());
+        assert!(Line::split(b"abc", Some(":")).is_err());
+        let bytes = Line::split(b"\xff::\xfe", Some("::")).unwrap();
+        assert_eq!(bytes.key.as_deref(), Some(&b"\xff"[..]));
+        assert_eq!(bytes.value, b"\xfe");
+        assert_eq!(without_end(b"a\r\n"), b"a");
+        assert_eq!(without_end(b"\n"), b"");
     }
 }

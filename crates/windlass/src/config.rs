@@ -62,7 +62,7 @@ pub struct Config {
     pub assignors: Vec<Arc<dyn Assignor>>,
     /// `session.timeout.ms`: silence after which the coordinator gives the member up.
     pub session_timeout: Duration,
-    /// `heartbeat.interval.ms`: at most a third of the session timeout.
+    /// `heartbeat.interval.ms`: below the session timeout, usually a third of it.
     pub heartbeat_interval: Duration,
     /// `max.poll.interval.ms`: the longest the application may stay away from `poll`.
     pub max_poll_interval: Duration,

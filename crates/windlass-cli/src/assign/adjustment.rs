@@ -102,6 +102,9 @@ fn owned_partitions(text: &str, partitions: &str) -> Result<Vec<(String, i32)>, 
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let first: u16 = first.parse().map_err(|_| wrong())?;
         let last: u16 = last.parse().map_err(|_| wrong())?;
+        if first > last {
+            return Err(wrong());
+        }
         owned.extend((first..=last).map(|partition| (topic.to_owned(), i32::from(partition))));
     }
     Ok(owned)
@@ -164,6 +167,10 @@ mod tests {
             (&["--member", "a", "--owned", "a"], "MEMBER=TOPIC:0-3,5"),
             (
                 &["--member", "a", "--owned", "a=t:1-x"],
+                "MEMBER=TOPIC:0-3,5",
+            ),
+            (
+                &["--member", "a", "--owned", "a=t:5-3"],
                 "MEMBER=TOPIC:0-3,5",
             ),
             (&["--member", "a", "--rack", "b=r"], "there are a"),

@@ -49,7 +49,12 @@ impl Printer {
                 go_back(consumer, next).await?;
             }
             printed?;
-            self.forget_reached(consumer).await?;
+            for (partition, batch) in records.by_partition() {
+                self.reached(partition, batch.next_offset());
+            }
+            if records.is_empty() {
+                self.forget_reached(consumer).await?;
+            }
         }
         Ok(())
     }
@@ -86,6 +91,16 @@ impl Printer {
             return false;
         };
         stops.get(partition).is_none_or(|stop| offset >= *stop)
+    }
+
+    fn reached(&mut self, partition: &TopicPartition, next_offset: i64) {
+        if let Some(stops) = &mut self.stops
+            && stops
+                .get(partition)
+                .is_some_and(|stop| next_offset >= *stop)
+        {
+            stops.remove(partition);
+        }
     }
 
     /// What is left before a stop may be no records at all: the ends of transactions, and what was
