@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use windlass_model::{Cluster, LeaderEpoch, OffsetAndMetadata, TopicPartition};
 
+use crate::machine::InFlight;
 use crate::partition::{PartitionState, Stage};
 use crate::{FetchError, FetchMachine, OffsetReset, Position, Standing, StartPosition};
 
@@ -38,6 +39,7 @@ impl FetchMachine {
             self.drop_queue(topic_partition);
             self.partitions.remove(topic_partition);
         }
+        self.free_void_fetches();
         self.moved(now);
     }
 
@@ -94,7 +96,27 @@ impl FetchMachine {
         }
     }
 
-    /// Partitions may be about to go: nothing of them is fetched or handed over until `release`.
+    /// Partitions are about to go: nothing of them is fetched or handed over any more, and what was
+    /// fetched makes room for the others. Their positions stay.
+    pub fn withdraw(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
+        self.assert_drained();
+        for topic_partition in partitions {
+            self.drop_queue(topic_partition);
+            let epoch = self.next_epoch();
+            if let Some(state) = self.partitions.get_mut(topic_partition) {
+                state.held = true;
+                state.failure_ahead = None;
+                if state.standing() == Standing::Fetching {
+                    // What is still on its way is not waited for.
+                    state.epoch = epoch;
+                }
+            }
+        }
+        self.free_void_fetches();
+        self.moved(now);
+    }
+
+    /// Nothing of these partitions is fetched or handed over until `release`.
     pub fn hold(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
         self.change_each(partitions, now, |state| state.held = true);
     }
@@ -180,6 +202,23 @@ impl FetchMachine {
             }
         }
         self.moved(now);
+    }
+
+    /// Nothing that comes of a fetch will be kept once all it asked for is gone: others may have its
+    /// part of the budget.
+    fn free_void_fetches(&mut self) {
+        for (id, in_flight) in &self.in_flight {
+            let InFlight::Fetch(fetch) = in_flight else {
+                continue;
+            };
+            let is_wanted = fetch.asked.iter().any(|(topic_partition, epoch)| {
+                let state = self.partitions.get(topic_partition);
+                state.is_some_and(|state| state.epoch == *epoch)
+            });
+            if !is_wanted {
+                self.budget.finished(*id);
+            }
+        }
     }
 
     /// Something is different from before: send what can be sent now.

@@ -133,3 +133,16 @@ fn partitions_are_first_in_turn_and_brokers_share() {
     scene.respond(&one, vec![Part::of(0), Part::of(1)]);
     assert_eq!(wanted(&scene.fetch().1), [(1, 0), (0, 0)]);
 }
+
+#[test]
+fn a_fetch_that_nobody_wants_any_more_leaves_its_budget_to_others() {
+    let mut scene = Scene::with(small(40, 16));
+    scene.leaders(&[(1, 5), (2, 5)]);
+    scene.assign(&[(0, at(0)), (1, at(0))]);
+    let (of_the_lost, _) = scene.fetch();
+    let (fetch, _) = scene.fetch();
+    assert_eq!((node(&of_the_lost), node(&fetch)), (1, 2));
+    scene.input(|machine, now| machine.withdraw(&set(&[0]), now));
+    scene.respond(&fetch, vec![Part::of(1).batch(large(0, 10 * KIB))]);
+    assert_eq!(wanted(&scene.fetch().1), [(1, 1)]);
+}

@@ -138,6 +138,25 @@ fn a_pause_keeps_what_was_fetched_and_what_is_on_its_way() {
 }
 
 #[test]
+fn what_is_about_to_go_makes_room_for_the_others_and_keeps_its_position() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5), (1, 5)]);
+    scene.assign(&[(0, at(0)), (1, at(0))]);
+    let (fetch, _) = scene.fetch();
+    scene.respond(&fetch, vec![Part::of(0).batch(dense(0, 4))]);
+    assert_eq!(scene.take(1), [(0, vec![0])]);
+    let (on_its_way, request) = scene.fetch();
+    assert_eq!(wanted(&request), [(1, 0), (0, 4)]);
+    scene.input(|machine, now| machine.withdraw(&set(&[0, 1]), now));
+    assert_eq!(scene.machine.buffered_bytes(), 0);
+    scene.respond(&on_its_way, vec![Part::of(1).batch(dense(0, 4))]);
+    assert_eq!(scene.machine.buffered_bytes(), 0);
+    assert_eq!(scene.take(100), []);
+    assert_eq!((scene.position(0), scene.position(1)), (Some(1), Some(0)));
+    assert!(is_quiet(&scene));
+}
+
+#[test]
 fn what_is_held_is_neither_fetched_nor_handed_out_but_kept() {
     let mut scene = Scene::new();
     scene.leaders(&[(1, 5)]);

@@ -84,7 +84,7 @@ impl ConsumerCore {
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
-        self.with_fetch(|fetch| fetch.hold(&partitions, now));
+        self.with_fetch(|fetch| fetch.withdraw(&partitions, now));
         let waits =
             self.ledger.any_out(&partitions) && !self.application_waits() && !self.is_closing();
         let id = self.handovers.open(Handover {
