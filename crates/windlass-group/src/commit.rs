@@ -9,7 +9,7 @@ use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::OffsetCommitResponse;
 
 use crate::commit_verdict::{Claim, Findings, Present, Verdict, holds, judge};
-use crate::coordinator::{Coordinator, is_hopeless};
+use crate::coordinator::{Coordinator, Incarnation, is_hopeless};
 use crate::event::CommitId;
 use crate::identity::Identity;
 use crate::intent::CommitMode;
@@ -36,7 +36,7 @@ struct Commit {
 #[derive(Debug)]
 pub(crate) struct OffsetCommits {
     queue: VecDeque<Commit>,
-    in_flight: Option<(RequestId, Vec<Commit>)>,
+    in_flight: Option<(RequestId, Incarnation, Vec<Commit>)>,
     backoff: Backoff,
     next_id: u64,
 }
@@ -57,7 +57,13 @@ impl OffsetCommits {
             && self
                 .in_flight
                 .as_ref()
-                .is_none_or(|(_, batch)| batch.is_empty())
+                .is_none_or(|(_, _, batch)| batch.is_empty())
+    }
+
+    /// Whether this incarnation of the coordinator has a commit to answer.
+    pub(crate) fn is_under_way(&self, at: Incarnation) -> bool {
+        let mut asked = self.in_flight.iter().map(|(_, asked, _)| *asked);
+        asked.any(|asked| asked == at)
     }
 
     /// Takes a commit on. `owned` says what the group has assigned, where the group assigns.
@@ -130,6 +136,7 @@ impl OffsetCommits {
         if self.in_flight.is_some() || out.timers.deadline(GroupTimer::CommitRetry).is_some() {
             return;
         }
+        let somebody_waits = self.queue.iter().any(|one| one.mode != CommitMode::Async);
         let Some(first) = self.queue.front_mut() else {
             return;
         };
@@ -137,7 +144,8 @@ impl OffsetCommits {
         let identity = match gate {
             _ if is_manual => Identity::default(),
             CommitGate::Open(identity) => identity.clone(),
-            CommitGate::Held => {
+            CommitGate::Closing(identity) if somebody_waits => identity.clone(),
+            CommitGate::Closing(_) | CommitGate::Held => {
                 "the end of a rebalance".clone_into(&mut first.waiting_for);
                 return;
             }
@@ -171,7 +179,7 @@ impl OffsetCommits {
         let request = commit_request::write(present.config, &identity, is_manual, &offsets);
         let deadline = now + present.config.request_timeout;
         let id = out.send(Purpose::OffsetCommit, address, identity, request, deadline);
-        self.in_flight = Some((id, batch));
+        self.in_flight = Some((id, address.1, batch));
     }
 
     /// The answer to the request under way.
@@ -184,7 +192,7 @@ impl OffsetCommits {
         now: Instant,
     ) -> Findings {
         let mut findings = Findings::default();
-        let Some((_, mut batch)) = self.in_flight.take_if(|(id, _)| *id == sent.id) else {
+        let Some((_, _, mut batch)) = self.in_flight.take_if(|(id, _, _)| *id == sent.id) else {
             return findings;
         };
         let answer = answer.map(commit_request::read);
@@ -208,7 +216,7 @@ impl OffsetCommits {
 
     /// Some deadline has passed.
     pub(crate) fn on_deadline(&mut self, now: Instant) {
-        let under_way = self.in_flight.iter_mut().flat_map(|(_, batch)| batch);
+        let under_way = self.in_flight.iter_mut().flat_map(|(_, _, batch)| batch);
         for commit in self.queue.iter_mut().chain(under_way) {
             if commit.deadline <= now {
                 let waiting_for = format!("it waited for {}", commit.waiting_for);
@@ -219,7 +227,7 @@ impl OffsetCommits {
 
     /// Nothing more will be stored.
     pub(crate) fn fail_all(&mut self, error: &CommitError) {
-        let under_way = self.in_flight.iter_mut().flat_map(|(_, batch)| batch);
+        let under_way = self.in_flight.iter_mut().flat_map(|(_, _, batch)| batch);
         for commit in self.queue.iter_mut().chain(under_way) {
             commit.fail(error);
         }
@@ -228,7 +236,7 @@ impl OffsetCommits {
     /// Tells of the commits that have nothing left to wait for. The request of one that gave up
     /// stays under way: what comes after must not overtake it.
     fn end_finished(&mut self, out: &mut Outputs) {
-        if let Some((_, batch)) = &mut self.in_flight {
+        if let Some((_, _, batch)) = &mut self.in_flight {
             end_finished(batch, out);
         }
         let mut queue = Vec::from(std::mem::take(&mut self.queue));
@@ -237,7 +245,7 @@ impl OffsetCommits {
     }
 
     fn arm_deadline(&self, out: &mut Outputs) {
-        let under_way = self.in_flight.iter().flat_map(|(_, batch)| batch);
+        let under_way = self.in_flight.iter().flat_map(|(_, _, batch)| batch);
         match self
             .queue
             .iter()

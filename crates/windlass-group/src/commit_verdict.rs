@@ -84,6 +84,12 @@ pub(crate) fn judge(
             Verdict::Retry(refused)
         }
         ErrorCode::REBALANCE_IN_PROGRESS if is_manual => Verdict::Fail(refused),
+        // It came too late for one generation, and is welcome in the next.
+        ErrorCode::REBALANCE_IN_PROGRESS | ErrorCode::ILLEGAL_GENERATION
+            if !is_manual && still_owned && (is_late || present.is_joining) =>
+        {
+            Verdict::Retry(CommitError::RebalanceInProgress)
+        }
         ErrorCode::REBALANCE_IN_PROGRESS => {
             if !is_late {
                 findings.rejoin = Some(reason);
@@ -102,7 +108,7 @@ pub(crate) fn judge(
             Verdict::Fail(after_a_change(still_owned, reason))
         }
         ErrorCode::ILLEGAL_GENERATION if present.is_joining => {
-            Verdict::Fail(CommitError::RebalanceInProgress)
+            Verdict::Fail(after_a_change(still_owned, reason))
         }
         ErrorCode::ILLEGAL_GENERATION => {
             findings.reset = Some((Reset::Generation, reason.clone()));

@@ -54,6 +54,14 @@ impl Coordinator {
         }
     }
 
+    /// Where to send what the coordinator may hold until the other members have come.
+    pub(crate) const fn joining_address(&self) -> Option<(Destination, Incarnation)> {
+        match self.status {
+            Status::Known(node) => Some((Destination::Joining(node), self.incarnation)),
+            Status::Unknown | Status::Asked(_) => None,
+        }
+    }
+
     pub(crate) const fn is_known(&self) -> bool {
         matches!(self.status, Status::Known(_))
     }

@@ -273,11 +273,13 @@ impl GroupMachine {
         );
     }
 
-    const fn hands(&mut self, now: Instant) -> (&mut Membership, Hands<'_>) {
+    fn hands(&mut self, now: Instant) -> (&mut Membership, Hands<'_>) {
+        let commit_under_way = self.commits.is_under_way(self.coordinator.incarnation());
         let hands = Hands {
             coordinator: &mut self.coordinator,
             out: &mut self.out,
             now,
+            commit_under_way,
         };
         (&mut self.membership, hands)
     }

@@ -28,6 +28,8 @@ use crate::{GroupConfig, GroupError, GroupState};
 pub(crate) enum CommitGate {
     /// Under this identity.
     Open(Identity),
+    /// Under this identity, which is about to be replaced: what somebody waits for can be tried.
+    Closing(Identity),
     /// A generation is being replaced: nothing that is sent now would be accepted.
     Held,
     /// There is no membership to commit under.
@@ -91,7 +93,14 @@ impl Membership {
 
     pub(crate) fn commit_gate(&self) -> CommitGate {
         let open = match &self.state {
-            State::PreparingRebalance(state) if state.is_joining() => return CommitGate::Held,
+            State::PreparingRebalance(state) if state.is_joining() => {
+                let identity = &self.member.identity;
+                return match identity.generation {
+                    Some(_) => CommitGate::Closing(identity.clone()),
+                    None => CommitGate::Held,
+                };
+            }
+            State::PreparingRebalance(state) if state.awaits_commit() => return CommitGate::Held,
             State::CompletingRebalance(_) => return CommitGate::Held,
             State::PreparingRebalance(_) | State::Reconciling(_) | State::Stable(_) => true,
             State::Leaving(state) => state.is_still_member(),
@@ -321,12 +330,14 @@ impl Membership {
             coordinator,
             out,
             now,
+            commit_under_way,
         } = hands;
         let mut turn = Turn {
             member: &mut self.member,
             coordinator,
             out,
             now,
+            commit_under_way,
         };
         let state = std::mem::take(&mut self.state);
         self.state = act(state, &mut turn);
@@ -343,6 +354,7 @@ pub(crate) struct Hands<'a> {
     pub(crate) coordinator: &'a mut Coordinator,
     pub(crate) out: &'a mut Outputs,
     pub(crate) now: Instant,
+    pub(crate) commit_under_way: bool,
 }
 
 fn on_rebalance(state: State, reason: &str, turn: &mut Turn<'_>) -> State {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_model::TopicName;
+use windlass_model::{TopicName, TopicPartition};
 
 use crate::member::ClusterPicture;
 use crate::words::counted;
@@ -19,6 +19,8 @@ pub(crate) struct PartitionWatch {
     missing_since: BTreeMap<TopicName, u64>,
     /// The picture that was looked at last: with many topics a second look would cost something.
     seen: Option<u64>,
+    /// Whether the assignment was made before this member came back, and is all its own.
+    adopts_all: bool,
 }
 
 impl PartitionWatch {
@@ -27,10 +29,23 @@ impl PartitionWatch {
         Self::from_counts(topics, |topic| Some(picture.partition_count(topic)))
     }
 
-    /// The assignment was made before this member came back: the first picture that tells about a
-    /// topic is taken for what it was made from.
-    pub(crate) fn adopt(topics: &BTreeSet<TopicName>) -> Self {
-        Self::from_counts(topics, |_| None)
+    /// The assignment was made before this member came back. If it is `alone`, what it was made from
+    /// is what it is assigned; else the first picture that tells about a topic is taken for it.
+    pub(crate) fn adopt(topics: &BTreeSet<TopicName>, alone: bool) -> Self {
+        Self {
+            adopts_all: alone,
+            ..Self::from_counts(topics, |_| None)
+        }
+    }
+
+    /// This is what the member was assigned.
+    pub(crate) fn assigned(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        if self.adopts_all {
+            for (topic, count) in &mut self.counts {
+                let of_topic = partitions.iter().filter(|one| one.topic == *topic);
+                *count = Some(of_topic.count());
+            }
+        }
     }
 
     fn from_counts(
@@ -42,6 +57,7 @@ impl PartitionWatch {
             counts: counts.collect(),
             missing_since: BTreeMap::new(),
             seen: None,
+            adopts_all: false,
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) coordinator: &'a mut Coordinator,
     pub(crate) out: &'a mut Outputs,
     pub(crate) now: Instant,
+    /// Whether the coordinator has not answered a commit yet, which the join must not overtake.
+    pub(crate) commit_under_way: bool,
 }
 
 /// Something the application was asked to do, and what it gives up by having done it.
@@ -39,7 +41,14 @@ impl Turn<'_> {
         request: impl Into<RequestKind>,
         timeout: Duration,
     ) -> Option<RequestId> {
-        let address = self.coordinator.address()?;
+        let address = match purpose {
+            Purpose::JoinGroup | Purpose::SyncGroup => self.coordinator.joining_address()?,
+            Purpose::FindCoordinator
+            | Purpose::Heartbeat
+            | Purpose::LeaveGroup
+            | Purpose::OffsetCommit
+            | Purpose::OffsetFetch => self.coordinator.address()?,
+        };
         let identity = self.member.identity.clone();
         let deadline = self.now + timeout;
         Some(self.out.send(purpose, address, identity, request, deadline))

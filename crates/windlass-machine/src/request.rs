@@ -28,6 +28,10 @@ pub enum Destination {
     /// A certain node as a group's coordinator: on a connection of its own, so that a fetch that
     /// waits at the broker cannot delay a heartbeat.
     Coordinator(NodeId),
+    /// A certain node as the coordinator of a group that is being joined: on another connection
+    /// again, since a broker answers nothing behind a JoinGroup or SyncGroup that waits for the other
+    /// members, and commits must not wait as long.
+    Joining(NodeId),
 }
 
 impl Destination {
@@ -36,7 +40,7 @@ impl Destination {
     pub const fn node(self) -> Option<NodeId> {
         match self {
             Self::Any => None,
-            Self::Node(node) | Self::Coordinator(node) => Some(node),
+            Self::Node(node) | Self::Coordinator(node) | Self::Joining(node) => Some(node),
         }
     }
 }
@@ -47,6 +51,7 @@ impl fmt::Display for Destination {
             Self::Any => f.write_str("any broker"),
             Self::Node(node) => write!(f, "broker {node}"),
             Self::Coordinator(node) => write!(f, "coordinator {node}"),
+            Self::Joining(node) => write!(f, "coordinator {node}, joining"),
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::{Answer, Broker, BrokerRequest, Connect, FetchPartSender, TransportOp
 /// The production [`Broker`]: connections over [`Connect`], each a task of its own, made when the
 /// first request wants it.
 ///
-/// A node has one connection for fetches and one as coordinator; requests for any broker have a
-/// third, which tries the brokers that are known and then the bootstrap addresses. So nothing that
-/// waits at a broker for long delays what must not wait.
+/// A node has one connection for fetches and two as coordinator, one of them for joining; requests for
+/// any broker have another, which tries the brokers that are known and then the bootstrap addresses.
+/// So nothing that waits at a broker for long delays what must not wait.
 ///
 /// It must be used, and dropped, inside a tokio runtime. Dropping it ends every connection and
 /// never blocks.

@@ -60,6 +60,10 @@ pub struct Checker {
     /// was killed, it lost them, or somebody else was given them behind its back.
     forgiven: BTreeMap<TopicPartition, BTreeSet<i64>>,
     retained: Retained,
+    /// How many of the first of them belong to partitions that were lost since, and perhaps came back.
+    of_the_lost: BTreeMap<(Incarnation, TopicPartition), usize>,
+    /// Until when a commit may arrive that was sent before the partition was lost.
+    late_commits: BTreeMap<(Incarnation, TopicPartition), Duration>,
     /// What listeners are at work on, since it is to go.
     listening: BTreeSet<(Incarnation, TopicPartition)>,
     duplicates: u64,
@@ -78,6 +82,7 @@ impl Checker {
     ///
     /// The rule that it breaks.
     pub fn observe(&mut self, entry: &Entry) -> Result<(), Violation> {
+        self.note_loss(entry);
         match &entry.event {
             Event::Produced { partition, offset } => {
                 let produced = self.produced.entry(partition.clone()).or_default();
@@ -127,7 +132,7 @@ impl Checker {
                 partition,
                 next_offset,
             } => self.processed(*who, partition, *next_offset),
-            Event::Committed { who, offsets } => self.committed(*who, offsets),
+            Event::Committed { who, offsets } => self.committed(*who, offsets, entry.at),
             Event::CommitFailed {
                 who,
                 partitions,
@@ -316,6 +321,9 @@ impl Checker {
             .iter()
             .take_while(|offset| **offset < next_offset)
             .count();
+        if let Some(lost) = self.of_the_lost.get_mut(&(who, partition.clone())) {
+            *lost = lost.saturating_sub(done);
+        }
         let processed = self.processed.entry(partition.clone()).or_default();
         let forgiven = self.forgiven.entry(partition.clone()).or_default();
         for offset in out.drain(..done) {
@@ -344,10 +352,16 @@ impl Checker {
         &mut self,
         who: Incarnation,
         offsets: &BTreeMap<TopicPartition, i64>,
+        at: Duration,
     ) -> Result<(), Violation> {
         for (partition, offset) in offsets {
-            if self.dead.contains(&who) {
-                // Sent before it died, and stored by a coordinator that did not know yet.
+            let place = (who, partition.clone());
+            let late = self
+                .late_commits
+                .get(&place)
+                .is_some_and(|most| at <= *most);
+            if self.dead.contains(&who) || late && !self.owned.contains_key(&place) {
+                // Sent before it died or lost it, and stored by a coordinator that did not know yet.
                 self.committed.insert(partition.clone(), *offset);
                 continue;
             }

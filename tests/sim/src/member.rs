@@ -51,6 +51,8 @@ pub(crate) struct Member {
     pub(crate) cut_off: bool,
     /// It shall close as soon as it comes back from its work.
     pub(crate) wants_to_stop: bool,
+    /// Whether it is started again when it has stopped.
+    pub(crate) starts_over: bool,
     /// The node that questions to anybody go to.
     pub(crate) any_node: i32,
     /// Requests in the current second, to notice storms.
@@ -97,6 +99,7 @@ impl Member {
             turn: 0,
             cut_off: false,
             wants_to_stop: false,
+            starts_over: false,
             any_node: 1,
             requests: (0, 0),
             giving_up: BTreeMap::new(),

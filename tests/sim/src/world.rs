@@ -241,7 +241,7 @@ impl World {
         }
         self.options.loss = 0;
         if self.members.values().all(|member| member.wants_to_stop) {
-            self.start_in_slot(0, now);
+            self.start_member(now);
         }
     }
 

@@ -77,7 +77,8 @@ impl CompletingRebalance {
         if response.skip_assignment {
             // The coordinator still has the assignment that this static member made before it was
             // restarted (KIP-814); it is only to be watched.
-            let watch = PartitionWatch::adopt(&leadership.topics);
+            let alone = response.members.len() == 1;
+            let watch = PartitionWatch::adopt(&leadership.topics, alone);
             return (Some(watch), Phase::Ready(Vec::new()));
         }
         let config = &turn.member.config;
@@ -262,7 +263,11 @@ impl CompletingRebalance {
                 format!("{stray} was assigned, but its topic is not subscribed to any more");
             return join_soon(turn, &reason);
         }
-        Reconciling::begin(assigned, self.watch, turn)
+        let mut watch = self.watch;
+        if let Some(watch) = &mut watch {
+            watch.assigned(&assigned);
+        }
+        Reconciling::begin(assigned, watch, turn)
     }
 }
 

@@ -28,6 +28,9 @@ enum Phase {
     Revoking(Callback),
     /// The join can be sent as soon as the coordinator is known and a pause is over.
     Ready,
+    /// The join can be sent as soon as a commit is answered. It has a connection of its own and would
+    /// overtake it; the offsets of what was given up must be there before the next owner asks.
+    AwaitingCommit,
     Joining(RequestId),
 }
 
@@ -61,7 +64,7 @@ impl PreparingRebalance {
     pub(crate) const fn callback(&self) -> Option<&Callback> {
         match &self.phase {
             Phase::Revoking(callback) => Some(callback),
-            Phase::Ready | Phase::Joining(_) => None,
+            Phase::Ready | Phase::AwaitingCommit | Phase::Joining(_) => None,
         }
     }
 
@@ -69,10 +72,14 @@ impl PreparingRebalance {
         matches!(self.phase, Phase::Joining(_))
     }
 
+    pub(crate) const fn awaits_commit(&self) -> bool {
+        matches!(self.phase, Phase::AwaitingCommit)
+    }
+
     pub(crate) fn abandon(self, turn: &mut Turn<'_>) -> Option<Callback> {
         match self.phase {
             Phase::Revoking(callback) => Some(callback),
-            Phase::Ready => None,
+            Phase::Ready | Phase::AwaitingCommit => None,
             Phase::Joining(request) => {
                 turn.out.abandon(request);
                 None
@@ -97,7 +104,7 @@ impl PreparingRebalance {
     }
 
     pub(crate) fn advance(mut self, turn: &mut Turn<'_>) -> State {
-        if matches!(self.phase, Phase::Ready) {
+        if matches!(self.phase, Phase::Ready | Phase::AwaitingCommit) {
             let must_give_up = match turn.member.config.rebalance_protocol() {
                 RebalanceProtocol::Eager => turn.member.ownership.set(),
                 RebalanceProtocol::Cooperative => {
@@ -125,7 +132,12 @@ impl PreparingRebalance {
     }
 
     fn send(mut self, turn: &mut Turn<'_>) -> State {
+        self.phase = Phase::Ready;
         if !turn.coordinator.is_known() {
+            return State::PreparingRebalance(self);
+        }
+        if turn.commit_under_way && turn.member.identity.generation.is_some() {
+            self.phase = Phase::AwaitingCommit;
             return State::PreparingRebalance(self);
         }
         turn.member.joined_topics = turn.member.topics.clone();

@@ -301,14 +301,17 @@ fn a_leader_that_becomes_a_follower_needs_no_topics_any_more() {
 
 /// A static leader that came back to a group subscribed to `orders` and `ghost`.
 fn returned_leader() -> Member {
+    let (mine, other) = (subscription(&["orders"]), subscription(&["ghost"]));
+    returned_leader_of(&[("m", &mine), ("n", &other)])
+}
+
+fn returned_leader_of(members: &[(&str, &consumer_protocol::Subscription)]) -> Member {
     let mut settings = config(&["cooperative-sticky"]);
     settings.group_instance_id = Some("i".into());
     let mut member = joining(settings);
     let (id, request) = expect_request!(member, JoinGroup);
     assert_eq!(request.group_instance_id.as_deref(), Some("i"));
-    let (mine, other) = (subscription(&["orders"]), subscription(&["ghost"]));
-    let members = [("m", &mine), ("n", &other)];
-    let mut response = leads("m", 4, "cooperative-sticky", &members);
+    let mut response = leads("m", 4, "cooperative-sticky", members);
     response.skip_assignment = true;
     member.answer(id, response);
     member
@@ -337,6 +340,18 @@ fn a_returning_static_leader_only_watches() {
     assert_eq!(
         request.reason.unwrap(),
         "partition count of `orders` went 6 → 8"
+    );
+}
+
+#[test]
+fn a_static_leader_without_followers_sees_what_grew_while_it_was_away() {
+    let mut member = returned_leader_of(&[("m", &subscription(&["orders"]))]);
+    finish_sync(&mut member, &partitions("orders", &[0, 1]));
+    member.show(&[("orders", 3)]);
+    let (_, request) = expect_request!(member, JoinGroup);
+    assert_eq!(
+        request.reason.unwrap(),
+        "partition count of `orders` went 2 → 3"
     );
 }
 

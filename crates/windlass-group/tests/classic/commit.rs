@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use windlass_group::{CommitError, CommitMode, GroupState, LeaveMode};
-use windlass_machine::FailureKind;
+use windlass_machine::{FailureKind, RequestId};
 use windlass_model::{LeaderEpoch, OffsetAndMetadata, TopicPartition};
-use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 };
+use windlass_protocol::{ErrorCode, RequestKind};
 
 use crate::member::{Member, config, expect_event, expect_request, partitions};
 use crate::script::{assigns, finish_sync, follows, heartbeat_answered, stable};
@@ -79,7 +79,7 @@ fn a_commit_names_member_generation_epoch_and_note() {
     member.input(|machine, now| machine.commit(offsets, CommitMode::Async, now));
     let outgoing = member.next_request();
     assert_eq!(outgoing.max_version, Some(9), "topic ids are not used yet");
-    let windlass_protocol::RequestKind::OffsetCommit(request) = outgoing.request else {
+    let RequestKind::OffsetCommit(request) = outgoing.request else {
         panic!("{outgoing:?}");
     };
     assert_eq!(request.group_id, "g");
@@ -204,7 +204,7 @@ fn retries_end_at_the_deadline_and_say_what_they_waited_for() {
     let mut tries = 0;
     while member.now < deadline {
         if let Some(outgoing) = member.requests.pop_front() {
-            let windlass_protocol::RequestKind::OffsetCommit(request) = outgoing.request else {
+            let RequestKind::OffsetCommit(request) = outgoing.request else {
                 panic!("{outgoing:?}");
             };
             tries += 1;
@@ -285,11 +285,11 @@ fn while_partitions_are_given_up_the_old_generation_commits() {
 }
 
 #[test]
-fn while_a_cooperative_member_joins_commits_wait_for_the_new_generation() {
+fn while_a_cooperative_member_joins_commits_that_nobody_waits_for_take_the_new_generation() {
     let mut member = stable(config(&["cooperative-sticky"]), &[0, 1]);
     member.input(|machine, now| machine.request_rejoin("a test", now));
     let (join, _) = expect_request!(member, JoinGroup);
-    let kept = commit_sync(&mut member, 0, 10);
+    let kept = commit_async(&mut member, 0, 10);
     let gone = commit_async(&mut member, 1, 10);
     member.expect_silence();
     member.answer(join, follows("m", 2, "cooperative-sticky"));
@@ -318,7 +318,7 @@ fn a_commit_that_waits_for_a_lost_partition_ends() {
     let mut member = stable(config(&["cooperative-sticky"]), &[0]);
     member.input(|machine, now| machine.request_rejoin("a test", now));
     let (join, _) = expect_request!(member, JoinGroup);
-    let id = commit_sync(&mut member, 0, 10);
+    let id = commit_async(&mut member, 0, 10);
     member.answer(
         join,
         crate::script::join_error(ErrorCode::UNKNOWN_MEMBER_ID),
@@ -346,47 +346,105 @@ fn a_success_from_before_the_partition_was_lost_is_none() {
     assert_eq!(member.state(), GroupState::Stable);
 }
 
+/// A member that has joined again, and whose commit was under way meanwhile; the request, and what
+/// it was.
+fn commit_during_a_join(member: &mut Member) -> (u64, RequestId, OffsetCommitRequest) {
+    member.input(|machine, now| machine.request_rejoin("a test", now));
+    let (join, _) = expect_request!(member, JoinGroup);
+    let commit = commit_sync(member, 0, 10);
+    let (id, request) = expect_request!(member, OffsetCommit);
+    assert_eq!(request.generation_id_or_member_epoch, 1);
+    member.answer(join, follows("m", 2, "cooperative-sticky"));
+    finish_sync(member, &partitions("orders", &[0]));
+    assert_eq!(member.state(), GroupState::Stable);
+    (commit, id, request)
+}
+
+#[test]
+fn while_a_cooperative_member_joins_a_commit_that_somebody_waits_for_goes_at_once() {
+    let mut member = stable(config(&["cooperative-sticky"]), &[0]);
+    member.input(|machine, now| machine.request_rejoin("a test", now));
+    let joining = member.next_request().destination;
+    let commit = commit_sync(&mut member, 0, 10);
+    let outgoing = member.next_request();
+    let RequestKind::OffsetCommit(request) = outgoing.request else {
+        panic!("{outgoing:?}");
+    };
+    // The coordinator answers nothing behind a join on the same connection.
+    assert_ne!(outgoing.destination, joining);
+    assert_eq!(request.generation_id_or_member_epoch, 1);
+    member.answer(outgoing.id, stored(&request, ErrorCode::NONE));
+    let results = &member.commit_results()[&commit];
+    assert!(results.values().all(Result::is_ok));
+    assert_eq!(member.state(), GroupState::PreparingRebalance);
+}
+
 #[test]
 fn a_success_from_the_generation_before_counts_for_what_was_kept() {
     let mut member = stable(config(&["cooperative-sticky"]), &[0]);
-    let id = commit_async(&mut member, 0, 10);
-    let (request_id, request) = expect_request!(member, OffsetCommit);
-    member.input(|machine, now| machine.request_rejoin("a test", now));
-    crate::script::finish_join(
-        &mut member,
-        2,
-        "cooperative-sticky",
-        &partitions("orders", &[0]),
-    );
-    member.answer(request_id, stored(&request, ErrorCode::NONE));
-    assert!(member.commit_results()[&id].values().all(Result::is_ok));
+    let (commit, id, request) = commit_during_a_join(&mut member);
+    member.answer(id, stored(&request, ErrorCode::NONE));
+    let results = &member.commit_results()[&commit];
+    assert!(results.values().all(Result::is_ok));
+}
+
+#[test]
+fn what_came_too_late_for_one_generation_is_committed_in_the_next() {
+    for code in [
+        ErrorCode::ILLEGAL_GENERATION,
+        ErrorCode::REBALANCE_IN_PROGRESS,
+    ] {
+        let mut member = stable(config(&["cooperative-sticky"]), &[0]);
+        let (commit, id, request) = commit_during_a_join(&mut member);
+        member.answer(id, stored(&request, code));
+        assert_eq!(member.state(), GroupState::Stable, "{code}");
+        member.expect_silence();
+        assert_eq!(member.wake(), "commit is tried again");
+        let (id, request) = expect_request!(member, OffsetCommit);
+        assert_eq!(request.generation_id_or_member_epoch, 2);
+        member.answer(id, stored(&request, ErrorCode::NONE));
+        let results = &member.commit_results()[&commit];
+        assert!(results.values().all(Result::is_ok));
+    }
 }
 
 #[test]
 fn old_errors_do_not_reset_the_new_generation() {
-    for code in [
-        ErrorCode::ILLEGAL_GENERATION,
-        ErrorCode::UNKNOWN_MEMBER_ID,
-        ErrorCode::FENCED_INSTANCE_ID,
-        ErrorCode::REBALANCE_IN_PROGRESS,
-    ] {
+    for code in [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::FENCED_INSTANCE_ID] {
         let mut member = stable(config(&["cooperative-sticky"]), &[0]);
-        commit_async(&mut member, 0, 10);
-        let (request_id, request) = expect_request!(member, OffsetCommit);
-        member.input(|machine, now| machine.request_rejoin("a test", now));
-        crate::script::finish_join(
-            &mut member,
-            2,
-            "cooperative-sticky",
-            &partitions("orders", &[0]),
-        );
-        member.answer(request_id, stored(&request, code));
+        let (_, id, request) = commit_during_a_join(&mut member);
+        member.answer(id, stored(&request, code));
         let (results,) = expect_event!(member, CommitDone { results });
         let error = results.into_values().next().unwrap().unwrap_err();
         assert!(error.is_retriable(), "{error}");
         assert_eq!(member.state(), GroupState::Stable, "{code}");
         member.expect_silence();
     }
+}
+
+#[test]
+fn a_join_overtakes_no_commit_and_waits_for_no_other() {
+    let mut member = stable(config(&["cooperative-sticky"]), &[0]);
+    commit_async(&mut member, 0, 10);
+    let (id, request) = expect_request!(member, OffsetCommit);
+    member.input(|machine, now| machine.request_rejoin("a test", now));
+    commit_sync(&mut member, 0, 20);
+    member.expect_silence();
+    member.answer(id, stored(&request, ErrorCode::NONE));
+    expect_request!(member, JoinGroup);
+    let (_, request) = expect_request!(member, OffsetCommit);
+    assert_eq!(content(&request), [(0, 20)]);
+}
+
+#[test]
+fn a_join_waits_for_no_commit_at_a_coordinator_that_is_one_no_more() {
+    let mut member = stable(config(&["cooperative-sticky"]), &[0]);
+    commit_async(&mut member, 0, 10);
+    expect_request!(member, OffsetCommit);
+    heartbeat_answered(&mut member, ErrorCode::NOT_COORDINATOR);
+    member.input(|machine, now| machine.request_rejoin("a test", now));
+    member.find_coordinator();
+    expect_request!(member, JoinGroup);
 }
 
 #[test]

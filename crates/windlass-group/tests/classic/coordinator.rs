@@ -31,7 +31,7 @@ fn its_endpoint_is_told_because_the_metadata_may_not_have_it() {
     assert_eq!(endpoint.to_string(), "coordinator:9092");
     assert_eq!(
         member.next_request().destination,
-        Destination::Coordinator(NodeId(3))
+        Destination::Joining(NodeId(3))
     );
 }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use windlass_fetch::ListOffsetsId;
-use windlass_group::{CommitError, CommitId, CommitMode, OffsetFetchId, OffsetFetchResults};
+use windlass_group::{
+    CommitError, CommitId, CommitMode, GroupMachine, OffsetFetchId, OffsetFetchResults,
+};
 use windlass_machine::Wakeup;
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use super::group_events::{commit_error, offset_fetch_error};
-use super::{CommitWhat, ConsumerCore, OperationId, Reply};
+use super::{CommitWhat, ConsumerCore, OperationId, Reply, Subscription};
 use crate::ConsumerError;
 
 /// Why a commit was sent.
@@ -84,7 +86,13 @@ impl ConsumerCore {
                 self.fail(operation, ConsumerError::CommitRefused { reason });
                 return;
             }
-            CommitWhat::HandedOut => self.handed_out_offsets(partial),
+            CommitWhat::HandedOut => match self.handed_out_offsets(partial) {
+                Ok(offsets) => offsets,
+                Err(error) => {
+                    self.fail(operation, error);
+                    return;
+                }
+            },
             CommitWhat::Offsets(offsets) => offsets,
         };
         if self.group.is_none() {
@@ -127,21 +135,42 @@ impl ConsumerCore {
     }
 
     /// Everything the application was handed, in the partitions it owns; of what it holds in part,
-    /// what it has told to be done with.
+    /// what it has told to be done with. A group that waited for its leave in vain has taken away
+    /// what it still seems to have: nothing to be said of that, unless it works on records of it.
     fn handed_out_offsets(
         &self,
         partial: &BTreeMap<TopicPartition, OffsetAndMetadata>,
-    ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ConsumerError> {
+        let owned = match self.subscription {
+            Subscription::Topics(_) => self.group.as_ref().map(GroupMachine::owned),
+            Subscription::Partitions(_) | Subscription::None => None,
+        };
+        let is_owned = |partition: &TopicPartition| {
+            let mut owned = owned.iter();
+            owned.all(|owned| owned.contains(partition))
+        };
+        let taken: BTreeSet<TopicPartition> = self
+            .fetch
+            .assigned()
+            .filter(|partition| !is_owned(partition))
+            .cloned()
+            .collect();
+        if self.ledger.any_out(&taken) {
+            let reason = "the group did not wait for partitions to be given up".to_owned();
+            return Err(ConsumerError::CommitRefused { reason });
+        }
         let position = |partition: &TopicPartition| {
             partial
                 .get(partition)
                 .cloned()
                 .or_else(|| self.handed_out_position(partition))
         };
-        self.fetch
+        Ok(self
+            .fetch
             .assigned()
+            .filter(|partition| is_owned(partition))
             .filter_map(|partition| Some((partition.clone(), position(partition)?)))
-            .collect()
+            .collect())
     }
 
     pub(super) fn send_commit(

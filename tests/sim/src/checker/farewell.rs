@@ -1,11 +1,15 @@
 //! Taking leave of a partition: the application first, then the listener, then the others.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use windlass_model::TopicPartition;
 
 use super::{Checker, Violation, require};
-use crate::history::Incarnation;
+use crate::history::{Entry, Event, Incarnation};
+
+/// How long a commit may be on its way to the coordinator: longer than any latency.
+const COMMIT_UNDER_WAY: Duration = Duration::from_millis(500);
 
 impl Checker {
     /// The listener is told only when the application holds nothing of the partitions any more.
@@ -18,7 +22,9 @@ impl Checker {
         self.retained.revoking(who, partitions, leaves)?;
         for partition in partitions {
             let key = (who, partition.clone());
+            let lost = self.of_the_lost.get(&key).copied().unwrap_or(0);
             let in_hands = self.handed_out.get(&key).map_or(0, Vec::len);
+            let in_hands = in_hands.saturating_sub(lost);
             require(20, in_hands == 0, || {
                 format!(
                     "{who} has to give up {partition} while its application holds {in_hands} records of it"
@@ -66,6 +72,23 @@ impl Checker {
             self.forgive(who, partition);
         }
         Ok(())
+    }
+
+    /// A commit of what a member loses may be on its way to a coordinator that will still take it.
+    pub(super) fn note_loss(&mut self, entry: &Entry) {
+        if let Event::Lost {
+            who, partitions, ..
+        }
+        | Event::Overdue { who, partitions } = &entry.event
+        {
+            for partition in partitions {
+                let place = (*who, partition.clone());
+                let in_hands = self.handed_out.get(&place).map_or(0, Vec::len);
+                self.of_the_lost.insert(place, in_hands);
+                let until = entry.at + COMMIT_UNDER_WAY;
+                self.late_commits.insert((*who, partition.clone()), until);
+            }
+        }
     }
 
     /// Everything at once, and without a chance to commit.

@@ -140,6 +140,7 @@ impl World {
                 }
                 // Nothing came in time, or something went wrong that polling again will mend.
                 Ok(_) => self.pause_before_poll(who, 0, now),
+                Err(ConsumerError::GroupRefused { .. }) => self.start_over(who, now),
                 Err(_) => self.pause_before_poll(who, 100, now),
             },
             Activity::Committing(waiting, since) if waiting == operation => {

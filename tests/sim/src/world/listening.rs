@@ -143,7 +143,14 @@ impl World {
         if !stored {
             // The group does not wait for a listener longer than this.
             let took = now.saturating_duration_since(since);
-            let excused = took >= self.options.max_poll_interval
+            // It may have begun to wait before the listener was called.
+            let overdue = self.members.get(&who).is_some_and(|member| {
+                let owned = member.core.group().map(GroupMachine::owned);
+                let owned = owned.unwrap_or_default();
+                partitions.iter().any(|one| !owned.contains(one))
+            });
+            let excused = overdue
+                || took >= self.options.max_poll_interval
                 || self.excuse_failed_commit(who, since, LISTENERS_COMMIT, now);
             self.note(Event::CommitFailed {
                 who,
@@ -169,8 +176,10 @@ impl World {
             // What the application was handed it had already lost when it asked.
             let handed_out_at = member.troubles.away_since;
             let lost = member.troubles.lost.is_some() && member.troubles.lost >= handed_out_at;
+            let late = self.options.max_poll_interval;
             member.troubles.excuse_commit(None, since, limit, now)
                 || lost
+                || member.troubles.excuse_loss(late, now)
                 || out_of_time && rebalances
         })
     }

@@ -64,6 +64,14 @@ impl World {
         self.ask_to_stop(who, now);
     }
 
+    /// An application whose membership is over ends, and whoever looks after it starts it again.
+    pub(crate) fn start_over(&mut self, who: Incarnation, now: Instant) {
+        if let Some(member) = self.members.get_mut(&who) {
+            member.starts_over = true;
+            self.ask_to_stop(who, now);
+        }
+    }
+
     pub(crate) fn close_everybody(&mut self) {
         let now = self.now;
         for who in self.members.keys().copied().collect::<Vec<_>>() {
@@ -144,7 +152,10 @@ impl World {
                 allowed: FAREWELL,
             });
             self.hang_up_all(who, now);
-            if now < self.quiet_from && member.stage < self.rollout.stage {
+            if member.starts_over {
+                let back = now + Duration::from_secs(1);
+                self.agenda.add(back, Arrival::Return { slot: member.slot });
+            } else if now < self.quiet_from && member.stage < self.rollout.stage {
                 let back = now + Duration::from_millis(100 + self.random.below(900));
                 self.agenda.add(back, Arrival::Return { slot: member.slot });
             } else if now < self.quiet_from {
