@@ -169,11 +169,7 @@ impl ConsumerBuilder {
         let (sender, receiver) = mpsc::unbounded_channel::<Command>();
         let commands = Commands::new(sender, config.default_api_timeout);
         let attention = Arc::new(AtomicU64::new(0));
-        let consumer = Consumer::new(
-            commands.clone(),
-            Arc::clone(&attention),
-            config.max_poll_records,
-        );
+        let consumer = Consumer::new(commands.clone(), Arc::clone(&attention), &config);
         if !config.topics.is_empty() {
             let topics = config.topics.iter().cloned().collect();
             // The answer is of no interest: a group is configured, so this cannot fail.

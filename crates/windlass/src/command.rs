@@ -11,6 +11,9 @@ use windlass_model::{OffsetAndMetadata, TopicPartition};
 use crate::ConsumerError;
 use crate::core::{CommitWhat, Intent, OperationId, Progress, Reply, SeekTo};
 
+/// The longest wait: a century, so that no deadline is beyond what a clock can tell.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// An answer of the driver's.
 pub(crate) type Outcome = Result<Reply, ConsumerError>;
 
@@ -59,6 +62,7 @@ impl Commands {
     ) -> (OperationId, oneshot::Receiver<Outcome>) {
         let operation = OperationId(self.counter.fetch_add(1, Ordering::Relaxed) + 1);
         let (answer, receiver) = oneshot::channel();
+        let timeout = timeout.min(LONGEST);
         // A driver that is gone drops the answer's sender, which the receiver sees as closed.
         drop(self.sender.send(Command {
             operation,
@@ -129,13 +133,14 @@ impl RebalanceHandle {
         self.commit_what(what).await
     }
 
-    /// Commits everything that was handed out so far, and waits until the group holds it.
+    /// Commits everything that the application is done with, and waits until the group holds it:
+    /// what it was handed, but of records that it takes one by one those that it took.
     ///
     /// # Errors
     ///
     /// As [`Consumer::commit`](crate::Consumer::commit).
     pub async fn commit(&self) -> Result<(), ConsumerError> {
-        self.commit_what(CommitWhat::HandedOut).await
+        self.commit_what(CommitWhat::Finished).await
     }
 
     async fn commit_what(&self, what: CommitWhat) -> Result<(), ConsumerError> {
@@ -145,14 +150,14 @@ impl RebalanceHandle {
         commands.call(intent, Progress::default()).await.map(drop)
     }
 
-    /// The next offset that will be handed out of the partition.
+    /// The offset after what the application is done with in the partition.
     ///
     /// # Errors
     ///
     /// As [`Consumer::position`](crate::Consumer::position).
     pub async fn position(&self, partition: &TopicPartition) -> Result<i64, ConsumerError> {
         let commands = self.commands.upgrade()?;
-        let intent = Intent::Position(partition.clone());
+        let intent = Intent::FinishedPosition(partition.clone());
         position_of(commands.call(intent, Progress::default()).await)
     }
 

@@ -211,6 +211,8 @@ impl Config {
                 self.auto_commit_interval.as_millis(),
             ),
             ("request.timeout.ms", self.request_timeout.as_millis()),
+            ("session.timeout.ms", self.session_timeout.as_millis()),
+            ("metadata.max.age.ms", self.metadata_max_age.as_millis()),
             (
                 "default.api.timeout.ms",
                 self.default_api_timeout.as_millis(),
@@ -225,7 +227,15 @@ impl Config {
                 u128::try_from(self.max_partition_fetch_bytes).unwrap_or(0),
             ),
         ];
+        let longest = u128::from(u32::MAX);
         for (name, value) in positive {
+            if value > longest && name.ends_with(".ms") {
+                return Err(ConfigError::invalid(
+                    name,
+                    &value.to_string(),
+                    "must be below 50 days",
+                ));
+            }
             if value == 0 {
                 return Err(ConfigError::invalid(name, "0", "must be above 0"));
             }

@@ -17,7 +17,8 @@ use crate::command::{Commands, Outcome, answer_of, partitions_of};
 use crate::core::{Intent, OperationId, Progress, Reply};
 use crate::delivery::Delivery;
 use crate::{
-    ConsumerBuilder, ConsumerError, Deserializer, OwnedRecord, RecordStream, Records, TypedConsumer,
+    Config, ConsumerBuilder, ConsumerError, Deserializer, OwnedRecord, RecordStream, Records,
+    TypedConsumer,
 };
 
 /// A member of a consumer group, or a reader of partitions chosen by hand. Mirrors Kafka's
@@ -50,6 +51,12 @@ pub struct Consumer {
     given: Option<OperationId>,
     /// The last poll whose records the application has come back from.
     finished: Option<OperationId>,
+    /// What an earlier poll, whose future was dropped, had to say.
+    untold: Option<ConsumerError>,
+    /// When the driver last heard how far the application is.
+    in_touch: Instant,
+    /// How long it may do without.
+    patience: Duration,
 }
 
 impl Consumer {
@@ -59,19 +66,18 @@ impl Consumer {
         ConsumerBuilder::new()
     }
 
-    pub(crate) const fn new(
-        commands: Commands,
-        attention: Arc<AtomicU64>,
-        max_poll_records: usize,
-    ) -> Self {
+    pub(crate) fn new(commands: Commands, attention: Arc<AtomicU64>, config: &Config) -> Self {
         Self {
             commands,
             attention,
-            max_poll_records,
+            max_poll_records: config.max_poll_records,
             pending: None,
             delivery: None,
             given: None,
             finished: None,
+            untold: None,
+            in_touch: Instant::now(),
+            patience: (config.max_poll_interval / 8).min(Duration::from_secs(1)),
         }
     }
 
@@ -154,6 +160,7 @@ impl Consumer {
     ///
     /// [`ConsumerError::Closed`].
     pub async fn unsubscribe(&mut self) -> Result<(), ConsumerError> {
+        self.take_in().await;
         self.come_back();
         let progress = self.progress();
         self.delivery = None;
@@ -173,9 +180,12 @@ impl Consumer {
         &mut self,
         partitions: impl IntoIterator<Item = TopicPartition>,
     ) -> Result<(), ConsumerError> {
-        self.call(Intent::Assign(partitions.into_iter().collect()))
-            .await
-            .map(drop)
+        self.take_in().await;
+        let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
+        if let Some(delivery) = &mut self.delivery {
+            delivery.keep_only(&partitions, delivery.attention());
+        }
+        self.call(Intent::Assign(partitions)).await.map(drop)
     }
 
     /// The partitions this consumer owns now.
@@ -209,7 +219,7 @@ impl Consumer {
     pub(crate) fn next_delivered(&mut self) -> Option<Result<OwnedRecord, ConsumerError>> {
         let attention = self.attention.load(Ordering::Acquire);
         let delivery = self.delivery.as_mut()?;
-        if delivery.attention() == attention {
+        if delivery.attention() == attention && self.in_touch.elapsed() < self.patience {
             delivery.next_record()
         } else {
             None
@@ -235,17 +245,18 @@ impl Consumer {
         self.recheck().await
     }
 
-    /// Asks the driver which records that are here may still be given out, if anything changed.
+    /// Asks the driver which records that are here may still be given out, if anything changed; and
+    /// from time to time, so that it knows that the application is there and how far it is.
     async fn recheck(&mut self) -> Result<(), ConsumerError> {
         let now = self.attention.load(Ordering::Acquire);
-        if self
-            .delivery
-            .as_ref()
-            .is_none_or(|delivery| delivery.attention() == now)
-        {
+        let Some(delivery) = &self.delivery else {
+            return Ok(());
+        };
+        if delivery.attention() == now && self.in_touch.elapsed() < self.patience {
             return Ok(());
         }
         let assigned = partitions_of(self.commands.call(Intent::CheckIn, self.progress()).await)?;
+        self.in_touch = Instant::now();
         if let Some(delivery) = &mut self.delivery {
             delivery.keep_only(&assigned, now);
         }
@@ -255,7 +266,11 @@ impl Consumer {
     /// Asks for records and waits for them. A question whose future was dropped earlier is taken up
     /// again first: its answer may hold records.
     async fn await_delivery(&mut self, timeout: Option<Duration>) -> Result<(), ConsumerError> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        if let Some(error) = self.untold.take() {
+            return Err(error);
+        }
+        // One that no clock can tell is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let taken_up = self.pending.is_some();
             let (operation, receiver) = match &mut self.pending {
@@ -282,6 +297,7 @@ impl Consumer {
             };
             let outcome = waiting.wait(receiver, deadline).await;
             self.pending = None;
+            self.in_touch = Instant::now();
             let Reply::Records { records, attention } = outcome? else {
                 return Err(ConsumerError::Closed);
             };
@@ -292,6 +308,24 @@ impl Consumer {
             if !taken_up {
                 return Ok(());
             }
+        }
+    }
+
+    /// Takes in what an earlier poll brought whose future was dropped: it was not given out, and
+    /// whoever commits, seeks or pauses now must not pass over it.
+    async fn take_in(&mut self) {
+        let Some((operation, receiver)) = &mut self.pending else {
+            return;
+        };
+        // It was called off when its future was dropped, so it is answered at once.
+        let (operation, outcome) = (*operation, receiver.await);
+        self.pending = None;
+        match outcome {
+            Ok(Ok(Reply::Records { records, attention })) if !records.is_empty() => {
+                self.delivery = Some(Delivery::new(operation, attention, records));
+            }
+            Ok(Err(error)) => self.untold = Some(error),
+            Ok(Ok(_)) | Err(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use windlass_fetch::TakenRecords;
-use windlass_model::{OffsetAndMetadata, TopicPartition};
+use windlass_model::{LeaderEpoch, OffsetAndMetadata, TopicPartition};
 
 use crate::core::OperationId;
 use crate::records::Batch;
@@ -96,10 +96,13 @@ impl Delivery {
             .retain(|taken| partitions.contains(&taken.topic_partition));
         self.progress
             .retain(|partition, _| partitions.contains(partition));
-        self.cut.retain(|record| match record {
-            Ok(record) => partitions.contains(&record.topic_partition),
-            Err(_) => false,
-        });
+        let is_kept = self
+            .current
+            .as_ref()
+            .is_some_and(|current| partitions.contains(&current.topic_partition));
+        if !is_kept {
+            self.cut.clear();
+        }
     }
 
     /// The application moved this partition's position: what is here of it no longer counts.
@@ -129,6 +132,10 @@ impl Delivery {
         };
         if let Some(progress) = self.progress.get_mut(&record.topic_partition) {
             progress.offset = record.offset + 1;
+            if let Some(current) = &self.current {
+                let epoch = current.batch.header().partition_leader_epoch;
+                progress.leader_epoch = LeaderEpoch::from_wire(epoch);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ impl Consumer {
     ///
     /// [`ConsumerError::NotAssigned`]; [`ConsumerError::TimedOut`] while it is being looked up.
     pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, ConsumerError> {
+        self.take_in().await;
         if let Some(position) = self
             .delivery
             .as_ref()
@@ -70,6 +71,7 @@ impl Consumer {
     ///
     /// [`ConsumerError::NotAssigned`].
     pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.take_in().await;
         self.call(Intent::Pause(partitions.iter().cloned().collect()))
             .await?;
         // What has come this far cannot go back into the buffer: it is handed out anew later.
@@ -180,10 +182,13 @@ impl Consumer {
         partition: &TopicPartition,
         to: SeekTo,
     ) -> Result<(), ConsumerError> {
-        self.call(Intent::Seek(partition.clone(), to)).await?;
+        self.take_in().await;
+        // Before the question, since that is carried out even if nobody waits for its answer.
         if let Some(delivery) = &mut self.delivery {
             delivery.drop_partition(partition);
         }
-        Ok(())
+        self.call(Intent::Seek(partition.clone(), to))
+            .await
+            .map(drop)
     }
 }

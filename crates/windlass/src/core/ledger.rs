@@ -10,14 +10,23 @@ use super::OperationId;
 /// before them; a revocation waits until there are none.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// Where each partition stood before the records that are out.
-    out: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    out: BTreeMap<TopicPartition, Out>,
     /// The last hand-out, by the name of the poll that brought it.
     last: Option<OperationId>,
     /// The last offset the group is known to hold for a partition.
     committed: BTreeMap<TopicPartition, i64>,
     /// Whether partitions were lost while records of them were out.
     lost_what_is_out: bool,
+}
+
+/// Records of a partition that are out.
+#[derive(Debug)]
+struct Out {
+    /// Where it stood before them, or before those that the application is not done with.
+    before: OffsetAndMetadata,
+    /// Whether they still follow from the position, so that what has not been given out one by one
+    /// may be.
+    current: bool,
 }
 
 impl Ledger {
@@ -29,7 +38,12 @@ impl Ledger {
         before: OffsetAndMetadata,
     ) {
         self.last = Some(operation);
-        self.out.entry(topic_partition.clone()).or_insert(before);
+        let out = Out {
+            before,
+            current: true,
+        };
+        let out = self.out.entry(topic_partition.clone()).or_insert(out);
+        out.current = true;
     }
 
     /// The application came back from everything up to this poll.
@@ -44,7 +58,7 @@ impl Ledger {
     pub(crate) fn advance(&mut self, progress: &BTreeMap<TopicPartition, OffsetAndMetadata>) {
         for (topic_partition, offset) in progress {
             if let Some(out) = self.out.get_mut(topic_partition) {
-                *out = offset.clone();
+                out.before = offset.clone();
             }
         }
     }
@@ -54,7 +68,32 @@ impl Ledger {
         &self,
         topic_partition: &TopicPartition,
     ) -> Option<&OffsetAndMetadata> {
-        self.out.get(topic_partition)
+        self.out.get(topic_partition).map(|out| &out.before)
+    }
+
+    /// Whether what is out of the partition may be given out to the end.
+    pub(crate) fn is_current(&self, topic_partition: &TopicPartition) -> bool {
+        self.out.get(topic_partition).is_some_and(|out| out.current)
+    }
+
+    /// The position moved, to this offset where it is known: the application may still work on what
+    /// is out, but what follows is something else.
+    pub(crate) fn move_away(
+        &mut self,
+        topic_partition: &TopicPartition,
+        to: Option<&OffsetAndMetadata>,
+    ) {
+        if let Some(out) = self.out.get_mut(topic_partition) {
+            out.current = false;
+            if let Some(to) = to.filter(|to| to.offset < out.before.offset) {
+                out.before = to.clone();
+            }
+        }
+    }
+
+    /// The position moved to before everything.
+    pub(crate) fn move_to_beginning(&mut self, topic_partition: &TopicPartition) {
+        self.out.remove(topic_partition);
     }
 
     /// Whether anything of these partitions is out.
@@ -68,13 +107,19 @@ impl Ledger {
     }
 
     /// The group holds this offset now.
-    pub(crate) fn note_committed(&mut self, topic_partition: &TopicPartition, offset: i64) {
-        self.committed.insert(topic_partition.clone(), offset);
-    }
-
-    /// The application moved the position by hand: what is out no longer matters for commits.
-    pub(crate) fn forget_out(&mut self, topic_partition: &TopicPartition) {
-        self.out.remove(topic_partition);
+    pub(crate) fn note_committed(
+        &mut self,
+        topic_partition: &TopicPartition,
+        offset: &OffsetAndMetadata,
+    ) {
+        self.committed
+            .insert(topic_partition.clone(), offset.offset);
+        // A timer must not take back what the application has committed by itself.
+        if let Some(out) = self.out.get_mut(topic_partition)
+            && out.before.offset < offset.offset
+        {
+            out.before = offset.clone();
+        }
     }
 
     /// The partitions were taken away without a word: what is out of them can never be committed.

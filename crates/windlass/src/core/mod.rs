@@ -143,7 +143,7 @@ impl ConsumerCore {
             self.fail(operation, ConsumerError::Closed);
             return;
         }
-        self.note_progress(progress);
+        self.note_progress(&intent, progress);
         self.dispatch(operation, intent, progress, deadline, now);
         self.settle(now);
     }
@@ -267,11 +267,14 @@ impl ConsumerCore {
         );
     }
 
-    fn note_progress(&mut self, progress: &Progress) {
+    fn note_progress(&mut self, intent: &Intent, progress: &Progress) {
         if let Some(through) = progress.through {
             self.ledger.come_back(through);
         }
-        self.ledger.advance(&progress.partial);
+        // Who commits has not come back from the record in hand, though the commit covers it.
+        if !matches!(intent, Intent::Commit { .. }) {
+            self.ledger.advance(&progress.partial);
+        }
     }
 
     fn dispatch(
@@ -301,6 +304,10 @@ impl ConsumerCore {
             ),
             Intent::Committed(partitions) => self.committed(operation, partitions, deadline, now),
             Intent::Position(partition) => self.position(operation, partition, deadline),
+            Intent::FinishedPosition(partition) => match self.ledger.before_out(&partition) {
+                Some(before) => self.reply(operation, Reply::Position(before.offset)),
+                None => self.position(operation, partition, deadline),
+            },
             Intent::Seek(partition, to) => self.seek(operation, &partition, to, now),
             Intent::Pause(partitions) => self.pause(operation, &partitions, now),
             Intent::Resume(partitions) => self.resume(operation, &partitions, now),
@@ -355,6 +362,7 @@ impl ConsumerCore {
             Subscription::None => {}
             Subscription::Topics(_) => {
                 self.with_group(|group| group.unsubscribe(now));
+                self.settle(now);
                 self.advance_handovers_of_present_application(now);
             }
             Subscription::Partitions(partitions) => {

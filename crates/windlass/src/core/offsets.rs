@@ -81,18 +81,20 @@ impl ConsumerCore {
     ) {
         let offsets = match what {
             // Done would mean that the group holds what the application has in its hands.
-            CommitWhat::HandedOut if self.ledger.lost_what_is_out() => {
+            CommitWhat::HandedOut | CommitWhat::Finished if self.ledger.lost_what_is_out() => {
                 let reason = "the partitions were lost meanwhile".to_owned();
                 self.fail(operation, ConsumerError::CommitRefused { reason });
                 return;
             }
-            CommitWhat::HandedOut => match self.handed_out_offsets(partial) {
-                Ok(offsets) => offsets,
-                Err(error) => {
-                    self.fail(operation, error);
-                    return;
+            CommitWhat::HandedOut | CommitWhat::Finished => {
+                match self.handed_out_offsets(partial, matches!(what, CommitWhat::Finished)) {
+                    Ok(offsets) => offsets,
+                    Err(error) => {
+                        self.fail(operation, error);
+                        return;
+                    }
                 }
-            },
+            }
             CommitWhat::Offsets(offsets) => offsets,
         };
         if self.group.is_none() {
@@ -140,6 +142,7 @@ impl ConsumerCore {
     fn handed_out_offsets(
         &self,
         partial: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        finished: bool,
     ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ConsumerError> {
         let owned = match self.subscription {
             Subscription::Topics(_) => self.group.as_ref().map(GroupMachine::owned),
@@ -160,10 +163,10 @@ impl ConsumerCore {
             return Err(ConsumerError::CommitRefused { reason });
         }
         let position = |partition: &TopicPartition| {
-            partial
-                .get(partition)
-                .cloned()
-                .or_else(|| self.handed_out_position(partition))
+            partial.get(partition).cloned().or_else(|| match finished {
+                true => self.finished_position(partition),
+                false => self.handed_out_position(partition),
+            })
         };
         Ok(self
             .fetch
@@ -243,7 +246,7 @@ impl ConsumerCore {
         let mut outcome = Ok(());
         for (partition, offset) in offsets {
             match results.get(partition) {
-                Some(Ok(())) => self.ledger.note_committed(partition, offset.offset),
+                Some(Ok(())) => self.ledger.note_committed(partition, offset),
                 Some(Err(error)) => {
                     outcome = outcome.and_then(|()| Err(commit_error(error.clone(), partition)));
                 }
@@ -335,7 +338,7 @@ impl ConsumerCore {
             match results.remove(&partition) {
                 Some(Ok(offset)) => {
                     if let Some(offset) = &offset {
-                        self.ledger.note_committed(&partition, offset.offset);
+                        self.ledger.note_committed(&partition, offset);
                     }
                     self.with_fetch(|fetch| fetch.set_committed(&partition, offset, now));
                 }

@@ -61,6 +61,9 @@ pub enum SeekTo {
 pub enum CommitWhat {
     /// Everything handed out so far.
     HandedOut,
+    /// Everything the application is done with: of records that came and were not given out to it
+    /// one by one yet, nothing.
+    Finished,
     /// These offsets.
     Offsets(BTreeMap<TopicPartition, OffsetAndMetadata>),
 }
@@ -96,6 +99,8 @@ pub enum Intent {
     Committed(BTreeSet<TopicPartition>),
     /// The position of this partition, waited for while it is not known.
     Position(TopicPartition),
+    /// As [`Intent::Position`], but before what came and was not given out one by one yet.
+    FinishedPosition(TopicPartition),
     /// Move a position.
     Seek(TopicPartition, SeekTo),
     /// Hand out and fetch nothing of these until they are resumed.

@@ -79,8 +79,11 @@ impl ConsumerCore {
     /// here now, so what waits for it may go on.
     pub(super) fn check_in(&mut self, operation: OperationId, now: Instant) {
         self.advance_handovers_of_present_application(now);
-        let assigned = self.deliverable();
-        self.reply(operation, Reply::Partitions(assigned));
+        // Whoever takes records one by one polls less often than that.
+        self.with_group(|group| group.application_polling(false, now));
+        let mut deliverable = self.deliverable();
+        deliverable.retain(|partition| self.ledger.is_current(partition));
+        self.reply(operation, Reply::Partitions(deliverable));
     }
 
     /// The partitions whose records may be given out: assigned, and not about to go.

@@ -7,7 +7,7 @@ use windlass_fetch::{ListOffsetsId, OffsetLookup};
 use windlass_model::TopicPartition;
 
 use super::{ConsumerCore, Interest, OffsetQuery, OperationId, Reply, SeekTo};
-use crate::ConsumerError;
+use crate::{ConsumerError, OffsetReset};
 
 impl ConsumerCore {
     pub(super) fn position(
@@ -95,8 +95,14 @@ impl ConsumerCore {
             );
             return;
         }
-        self.ledger.forget_out(partition);
         self.attention += 1;
+        match &to {
+            SeekTo::Offset(offset) => self.ledger.move_away(partition, Some(offset)),
+            SeekTo::Reset(OffsetReset::Earliest) => self.ledger.move_to_beginning(partition),
+            SeekTo::Reset(OffsetReset::Latest | OffsetReset::None) => {
+                self.ledger.move_away(partition, None);
+            }
+        }
         // The seek answers what was wrong with the old position, whether or not a poll told of it.
         self.errors.forget_position(partition);
         self.with_fetch(|fetch| match to {

@@ -8,7 +8,7 @@ use windlass_group::{CallbackToken, CommitMode};
 use windlass_model::TopicPartition;
 
 use super::offsets::CommitPurpose;
-use super::{CallbackKind, ConsumerCore, Effect};
+use super::{CallbackKind, ConsumerCore, Effect, Subscription};
 
 /// The name of a call to the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +84,7 @@ impl ConsumerCore {
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
+        let partitions = self.without_manual(partitions);
         self.with_fetch(|fetch| fetch.withdraw(&partitions, now));
         let waits =
             self.ledger.any_out(&partitions) && !self.application_waits() && !self.is_closing();
@@ -99,6 +100,14 @@ impl ConsumerCore {
         }
     }
 
+    /// What the application has assigned by hand meanwhile does not go with the group.
+    fn without_manual(&self, mut partitions: BTreeSet<TopicPartition>) -> BTreeSet<TopicPartition> {
+        if let Subscription::Partitions(manual) = &self.subscription {
+            partitions.retain(|partition| !manual.contains(partition));
+        }
+        partitions
+    }
+
     /// Partitions are gone: nothing of them may be handed out or committed any more.
     pub(super) fn begin_loss(
         &mut self,
@@ -106,6 +115,7 @@ impl ConsumerCore {
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
+        let partitions = self.without_manual(partitions);
         self.attention += 1;
         // A revocation of the same partitions that was still waiting has been overtaken.
         self.handovers.open.retain(|_, handover| {

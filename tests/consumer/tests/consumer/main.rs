@@ -5,9 +5,11 @@
     reason = "what cannot be done fails the test that asks for it"
 )]
 
+mod abandoned;
 mod assignors;
 mod closing;
 mod commits;
+mod in_hand;
 mod positions;
 mod reading;
 mod rebalances;
