@@ -83,11 +83,14 @@ impl FetchMachine {
 
     fn on_partition(&mut self, id: RequestId, fetched: FetchedPartition, now: Instant) {
         let topic_partition = self.asked_partition(id, &fetched);
+        let was_asked_for = topic_partition.is_some();
         let current = topic_partition.filter(|partition| self.still_counts(id, partition));
         self.set_arriving(id, current.clone());
         let Some(topic_partition) = current else {
             self.tally.stale_parts += 1;
-            self.note_progress(id);
+            if was_asked_for {
+                self.note_progress(id);
+            }
             return;
         };
         if fetched.error_code.is_error() {

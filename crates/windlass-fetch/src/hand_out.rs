@@ -74,7 +74,10 @@ impl FetchMachine {
         let mut taken = Vec::new();
         let mut left = max_records;
         let buffered = self.budget.buffered();
-        for topic_partition in self.hand_out_order() {
+        let order = self.hand_out_order();
+        // The first may have had to stop at the end of what it had begun: its next turn is the last.
+        let again = order.first().cloned();
+        for topic_partition in order.into_iter().chain(again) {
             if left == 0 {
                 break;
             }
@@ -102,10 +105,15 @@ impl FetchMachine {
             return;
         }
         let before = state.queue.bytes();
+        let goes_on = state.queue.holds_unpacked();
         while let Some(cut) = state.queue.take(*left) {
             *left = left.saturating_sub(cut.count);
             if cut.count > 0 {
                 taken.push(cut.into_taken(topic_partition.clone()));
+            }
+            if goes_on && !state.queue.holds_unpacked() {
+                // To begin another batch here would keep the neighbours waiting for ever.
+                break;
             }
         }
         self.budget.released(before - state.queue.bytes());

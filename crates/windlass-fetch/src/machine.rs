@@ -247,7 +247,15 @@ impl FetchMachine {
     ) {
         self.rest(node, now);
         self.need_metadata(format!("broker {node}: {failure}"));
-        if failure.kind.is_retriable() || failure.kind == FailureKind::Closed {
+        let may_pass = match failure.kind {
+            FailureKind::Disconnected | FailureKind::TimedOut | FailureKind::Closed => true,
+            // The same answer may come again and again.
+            FailureKind::Undecodable
+            | FailureKind::UnsupportedVersion
+            | FailureKind::Unencodable
+            | FailureKind::AuthenticationFailed => false,
+        };
+        if may_pass {
             return;
         }
         for topic_partition in asked.keys() {

@@ -76,6 +76,7 @@ impl Config {
         options.reconnect_backoff = self.reconnect_backoff;
         options.reconnect_backoff_max = self.reconnect_backoff_max;
         options.setup_timeout = self.connection_setup_timeout;
+        options.check_crcs = self.check_crcs;
         options.max_response_bytes = usize::try_from(self.fetch_max_bytes)
             .unwrap_or(0)
             .saturating_add(RESPONSE_OVERHEAD);
@@ -90,5 +91,18 @@ impl From<OffsetReset> for windlass_fetch::OffsetReset {
             OffsetReset::Latest => Self::Latest,
             OffsetReset::None => Self::None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_left_out_where_that_is_asked_for() {
+        let mut config = Config::default();
+        assert!(config.transport_options().check_crcs);
+        config.check_crcs = false;
+        assert!(!config.transport_options().check_crcs);
     }
 }

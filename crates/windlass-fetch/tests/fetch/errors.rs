@@ -137,3 +137,23 @@ fn records_that_came_before_an_error_are_handed_out() {
     assert_eq!(scene.take(2), [(0, vec![2])]);
     assert_eq!(scene.machine.position(&partition(0)).unwrap().offset, 3);
 }
+
+#[test]
+fn an_answer_that_cannot_be_read_is_told_once() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5)]);
+    scene.assign(&[(0, at(0))]);
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        while scene.requests.is_empty() {
+            scene.wake();
+        }
+        let (fetch, _) = scene.fetch();
+        scene.fail_request(&fetch, FailureKind::Undecodable);
+        told.extend(scene.failures());
+    }
+    assert!(
+        matches!(&told[..], [(0, FetchError::Unreachable { .. })]),
+        "{told:?}"
+    );
+}

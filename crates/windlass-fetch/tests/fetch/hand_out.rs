@@ -148,6 +148,24 @@ fn a_compressed_batch_that_was_begun_is_finished_first() {
 }
 
 #[test]
+fn a_partition_does_not_go_from_batch_to_batch_while_others_wait() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5), (1, 5)]);
+    scene.assign(&[(0, at(0)), (1, at(0))]);
+    let (fetch, _) = scene.fetch();
+    let mut busy = Part::of(0);
+    for first in 0..10 {
+        busy = busy.batch(compressed(first * 3, first * 3 + 3));
+    }
+    scene.respond(&fetch, vec![busy, Part::of(1).batch(dense(0, 2))]);
+    // Two records of a batch of three: each poll ends inside of the next batch.
+    let order: Vec<Vec<i32>> = (0..4)
+        .map(|_| scene.take(2).into_iter().map(|part| part.0).collect())
+        .collect();
+    assert_eq!(order, [vec![0], vec![0, 1], vec![0], vec![0, 1]]);
+}
+
+#[test]
 fn batches_in_the_wrong_order_are_left_out() {
     let mut scene = loaded(0, vec![dense(0, 3), dense(0, 3), dense(2, 5), dense(4, 5)]);
     assert_eq!(portions(&mut scene, 100).concat(), [0, 1, 2, 3, 4]);

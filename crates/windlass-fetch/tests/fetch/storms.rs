@@ -217,3 +217,11 @@ impl Room for windlass_protocol::messages::fetch::FetchPartition {
         self.partition_max_bytes
     }
 }
+
+#[test]
+fn an_answer_about_what_was_not_asked_for_is_no_reason_to_ask_again_at_once() {
+    let count = fetches_in_ten_seconds(FetchConfig::default(), |scene| {
+        respond(scene, Part::of(7).batch(dense(10, 12)));
+    });
+    assert!((5..60).contains(&count), "{count}");
+}

@@ -76,7 +76,12 @@ impl Ledger {
                 topic_partition,
                 error,
             } => assert!(
-                matches!(error, windlass_fetch::FetchError::Refused { .. }),
+                // What a broker refuses, and answers that cannot be read.
+                matches!(
+                    error,
+                    windlass_fetch::FetchError::Refused { .. }
+                        | windlass_fetch::FetchError::Unreachable { .. }
+                ),
                 "{topic_partition}: {error}"
             ),
             _ => {}
