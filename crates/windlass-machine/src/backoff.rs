@@ -14,9 +14,11 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// No failure yet. A `max` below `initial` is raised to it.
+    /// No failure yet. A `max` below `initial` is raised to it. The first pause is a millisecond at
+    /// least: none at all would never grow, and what fails at once would be tried again at once.
     #[must_use]
     pub fn new(initial: Duration, max: Duration) -> Self {
+        let initial = initial.max(Duration::from_millis(1));
         Self {
             initial,
             max: max.max(initial),
@@ -64,5 +66,13 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next(&mut random) <= Duration::from_millis(120));
+    }
+
+    #[test]
+    fn no_pause_at_all_grows_too() {
+        let mut backoff = Backoff::new(Duration::ZERO, Duration::from_secs(1));
+        let mut random = SplitMix64::new(1);
+        let pauses: Duration = (0..10).map(|_| backoff.next(&mut random)).sum();
+        assert!(pauses > Duration::from_millis(500), "{pauses:?}");
     }
 }

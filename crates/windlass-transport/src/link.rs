@@ -275,7 +275,9 @@ impl Link {
         let throttle = self.reader.take_throttle().min(self.max_throttle);
         if !throttle.is_zero() {
             tracing::debug!(broker = %self.broker, ?throttle, "throttled");
-            self.throttled_until = Some(Instant::now() + throttle);
+            // A later wish for less does not take back an earlier one for more.
+            let until = Instant::now() + throttle;
+            self.throttled_until = self.throttled_until.max(Some(until));
         }
         self.renew_patience();
         advanced

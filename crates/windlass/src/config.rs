@@ -228,6 +228,29 @@ impl Config {
             ),
         ];
         let longest = u128::from(u32::MAX);
+        let bounded = [
+            ("fetch.max.wait.ms", self.fetch_max_wait.as_millis()),
+            ("retry.backoff.ms", self.retry_backoff.as_millis()),
+            ("retry.backoff.max.ms", self.retry_backoff_max.as_millis()),
+            ("reconnect.backoff.ms", self.reconnect_backoff.as_millis()),
+            (
+                "reconnect.backoff.max.ms",
+                self.reconnect_backoff_max.as_millis(),
+            ),
+            (
+                "socket.connection.setup.timeout.ms",
+                self.connection_setup_timeout.as_millis(),
+            ),
+        ];
+        for (name, value) in bounded {
+            if value > longest {
+                return Err(ConfigError::invalid(
+                    name,
+                    &value.to_string(),
+                    "must be below 50 days",
+                ));
+            }
+        }
         for (name, value) in positive {
             if value > longest && name.ends_with(".ms") {
                 return Err(ConfigError::invalid(

@@ -152,7 +152,10 @@ pub enum ConsumerError {
         /// Where the log still agrees with what was read, where known.
         divergent_offset: Option<i64>,
     },
-    /// Bytes that are no valid records. The partition stands still until a seek.
+    /// Bytes that are no valid records. Where `poll` or `recv` itself says so, the partition stands
+    /// still until a seek. Where it comes out of the records while they are walked (a batch whose
+    /// checksum is right and that still cannot be unpacked or read), the rest of the batch counts as
+    /// handed out: seek before committing, or the group goes on behind it.
     #[error(
         "the records of {topic_partition} at offset {offset} are corrupt ({detail}): seek beyond them to go on"
     )]
