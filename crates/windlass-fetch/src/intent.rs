@@ -118,7 +118,10 @@ impl FetchMachine {
 
     /// Nothing of these partitions is fetched or handed over until `release`.
     pub fn hold(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.change_each(partitions, now, |state| state.held = true);
+        self.change_each(partitions, now, |state| {
+            state.held = true;
+            state.queue.pack();
+        });
     }
 
     /// Ends `hold`.
@@ -129,7 +132,10 @@ impl FetchMachine {
     /// Nothing of these partitions is fetched or handed over until `resume`; what was fetched is
     /// kept.
     pub fn pause(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
-        self.change_each(partitions, now, |state| state.paused = true);
+        self.change_each(partitions, now, |state| {
+            state.paused = true;
+            state.queue.pack();
+        });
     }
 
     /// Ends `pause`.

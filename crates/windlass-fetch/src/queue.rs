@@ -83,6 +83,17 @@ impl PartitionQueue {
         )
     }
 
+    /// Nobody will take anything for a while: what was unpacked need not wait.
+    pub(crate) fn pack(&mut self) {
+        if let Some(Item::Batch {
+            begun: Some(shared),
+            ..
+        }) = self.items.front_mut()
+        {
+            shared.pack();
+        }
+    }
+
     /// Appends a batch that holds records to hand out. Does nothing with one that lies before the
     /// next fetch: a broker that goes backwards is not followed.
     pub(crate) fn push(&mut self, batch: RecordBatch) {

@@ -26,6 +26,12 @@ impl SharedBatch {
         }
     }
 
+    /// Lets go of the unpacked batch, unless somebody still has a part of it: whoever needs it next
+    /// unpacks it once more. What is known of the parts stays.
+    pub(crate) fn pack(&mut self) {
+        self.decoding = Arc::default();
+    }
+
     /// The batch unpacked; `batch` has to be the one that is shared.
     pub(crate) fn decode(&self, batch: &RecordBatch) -> &Result<DecodedBatch, BatchError> {
         self.decoding

@@ -42,7 +42,7 @@ pub(crate) enum TransportError {
     /// A response was announced that is longer than allowed. Nothing of it was buffered.
     #[error(
         "a response of {length} bytes was announced, more than the {limit} allowed: raise \
-         max_response_bytes, or lower fetch.max.bytes"
+         fetch.max.bytes, which that limit follows, or max_response_bytes"
     )]
     ResponseTooLarge {
         /// The length announced.
