@@ -74,16 +74,22 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use windlass_machine::RequestOwner;
+
     use super::*;
+
+    const fn request(number: u64) -> RequestId {
+        RequestId::new(RequestOwner::Fetch, number)
+    }
 
     #[test]
     fn what_arrives_moves_from_reserved_to_buffered() {
         let mut budget = Budget::new(100);
-        budget.reserve(RequestId(1), 60);
+        budget.reserve(request(1), 60);
         assert_eq!(budget.available(), 40);
-        budget.arrived(RequestId(1), 50);
+        budget.arrived(request(1), 50);
         assert_eq!(budget.available(), 40);
-        budget.finished(RequestId(1));
+        budget.finished(request(1));
         assert_eq!(budget.available(), 50);
         budget.released(50);
         assert_eq!((budget.available(), budget.buffered()), (100, 0));
@@ -94,9 +100,9 @@ mod tests {
         let mut budget = Budget::new(90);
         assert_eq!(budget.share(3, 10, true), Some(30));
         assert_eq!(budget.share(45, 10, true), Some(2));
-        budget.reserve(RequestId(1), 75);
+        budget.reserve(request(1), 75);
         assert_eq!(budget.share(3, 10, true), Some(15));
-        budget.reserve(RequestId(2), 10);
+        budget.reserve(request(2), 10);
         assert_eq!(budget.share(3, 10, true), None);
         assert_eq!(budget.share(3, 10, false), None);
     }
@@ -104,9 +110,9 @@ mod tests {
     #[test]
     fn what_cannot_be_handed_out_does_not_stop_everything() {
         let mut budget = Budget::new(90);
-        budget.reserve(RequestId(1), 90);
-        budget.arrived(RequestId(1), 95);
-        budget.finished(RequestId(1));
+        budget.reserve(request(1), 90);
+        budget.arrived(request(1), 95);
+        budget.finished(request(1));
         assert_eq!(budget.share(1, 10, true), None);
         assert_eq!(budget.share(1, 10, false), Some(10));
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use windlass_machine::{
-    Destination, FailureKind, OutgoingRequest, RequestFailure, RequestId, SplitMix64, Wakeup,
+    Destination, FailureKind, OutgoingRequest, RequestFailure, RequestId, RequestIds, RequestOwner,
+    SplitMix64, Wakeup,
 };
 use windlass_model::{Cluster, NodeId, TopicPartition};
 use windlass_protocol::{RequestKind, ResponseKind};
@@ -52,7 +53,7 @@ pub struct FetchMachine {
     pub(crate) tally: Tally,
     /// When to look again at what had to wait.
     wake_at: Option<Instant>,
-    next_request: u64,
+    ids: RequestIds,
     requests: VecDeque<OutgoingRequest>,
     pub(crate) events: VecDeque<FetchEvent>,
 }
@@ -76,7 +77,7 @@ impl FetchMachine {
             epochs: 0,
             tally: Tally::default(),
             wake_at: None,
-            next_request: 0,
+            ids: RequestIds::new(RequestOwner::Fetch),
             requests: VecDeque::new(),
             events: VecDeque::new(),
             config,
@@ -196,7 +197,7 @@ impl FetchMachine {
         deadline: Instant,
         in_flight: InFlight,
     ) -> RequestId {
-        let id = RequestId::next(&mut self.next_request);
+        let id = self.ids.next();
         let destination = Destination::Node(node);
         self.requests.push_back(OutgoingRequest {
             id,

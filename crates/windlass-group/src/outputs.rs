@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use windlass_machine::{Destination, OutgoingRequest, RequestId, SplitMix64, Timers};
+use windlass_machine::{
+    Destination, OutgoingRequest, RequestId, RequestIds, RequestOwner, SplitMix64, Timers,
+};
 use windlass_protocol::RequestKind;
 
 use crate::coordinator::Incarnation;
@@ -60,7 +62,7 @@ pub(crate) struct Outputs {
     pub(crate) random: SplitMix64,
     pub(crate) counters: GroupCounters,
     state: GroupState,
-    next_request: u64,
+    ids: RequestIds,
     next_token: u64,
     /// Grows with everything that is said, so that the machine knows when it has come to rest.
     spoken: u64,
@@ -76,7 +78,7 @@ impl Outputs {
             random: SplitMix64::new(seed),
             counters: GroupCounters::default(),
             state: GroupState::Unsubscribed,
-            next_request: 0,
+            ids: RequestIds::new(RequestOwner::Group),
             next_token: 0,
             spoken: 0,
         }
@@ -132,7 +134,7 @@ impl Outputs {
         deadline: Instant,
     ) -> RequestId {
         self.spoken += 1;
-        let id = RequestId::next(&mut self.next_request);
+        let id = self.ids.next();
         let (destination, incarnation) = address;
         let sent = Sent {
             id,

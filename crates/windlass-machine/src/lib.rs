@@ -19,6 +19,8 @@ mod split_mix;
 mod timer;
 
 pub use backoff::Backoff;
-pub use request::{Destination, FailureKind, OutgoingRequest, RequestFailure, RequestId};
+pub use request::{
+    Destination, FailureKind, OutgoingRequest, RequestFailure, RequestId, RequestIds, RequestOwner,
+};
 pub use split_mix::SplitMix64;
 pub use timer::{Timers, Wakeup};

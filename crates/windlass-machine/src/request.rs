@@ -6,15 +6,71 @@ use std::time::Instant;
 use windlass_model::NodeId;
 use windlass_protocol::RequestKind;
 
-/// The name a machine gives a request, unique inside that machine; the answer comes back under it.
+/// The machine that asked: whoever carries answers for several machines goes by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
+#[non_exhaustive]
+pub enum RequestOwner {
+    /// What keeps the picture of the cluster.
+    Metadata,
+    /// The group machine.
+    Group,
+    /// The fetch machine.
+    Fetch,
+    /// A machine that windlass does not know, by a number of its driver's choice.
+    Other(u8),
+}
+
+/// The name of a request: who asked, and a number that is unique there. The answer comes back under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    owner: RequestOwner,
+    number: u64,
+}
 
 impl RequestId {
-    /// The next id of a machine that counts in `counter`.
-    pub fn next(counter: &mut u64) -> Self {
-        *counter += 1;
-        Self(*counter)
+    /// The request of this owner with this number.
+    #[must_use]
+    pub const fn new(owner: RequestOwner, number: u64) -> Self {
+        Self { owner, number }
+    }
+
+    /// The machine that asked.
+    #[must_use]
+    pub const fn owner(self) -> RequestOwner {
+        self.owner
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.number;
+        match self.owner {
+            RequestOwner::Metadata => write!(f, "metadata request {number}"),
+            RequestOwner::Group => write!(f, "group request {number}"),
+            RequestOwner::Fetch => write!(f, "fetch request {number}"),
+            RequestOwner::Other(owner) => write!(f, "request {number} of {owner}"),
+        }
+    }
+}
+
+/// The ids that one machine gives its requests, one after the other.
+#[derive(Clone, Debug)]
+pub struct RequestIds {
+    owner: RequestOwner,
+    last: u64,
+}
+
+impl RequestIds {
+    /// Nothing has been asked yet.
+    #[must_use]
+    pub const fn new(owner: RequestOwner) -> Self {
+        Self { owner, last: 0 }
+    }
+
+    /// An id that was not given before.
+    pub const fn next(&mut self) -> RequestId {
+        self.last += 1;
+        RequestId::new(self.owner, self.last)
     }
 }
 
@@ -112,15 +168,27 @@ pub struct RequestFailure {
     pub kind: FailureKind,
     /// The story, for a person: which broker, which API, what happened.
     pub detail: String,
+    /// Whether the broker may have got the request: false only where not a byte of it was written.
+    pub sent: bool,
 }
 
 impl RequestFailure {
-    /// A failure with its story.
+    /// A failure with its story, of a request that the broker may have got.
     #[must_use]
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
+            sent: true,
+        }
+    }
+
+    /// The same of a request of which nothing was written.
+    #[must_use]
+    pub fn unsent(self) -> Self {
+        Self {
+            sent: false,
+            ..self
         }
     }
 }

@@ -7,7 +7,9 @@ use windlass_group::{
     AssignmentJob, AssignmentToken, CallbackToken, CommitMode, GroupConfig, GroupEvent,
     GroupMachine, GroupState, LeaveMode,
 };
-use windlass_machine::{FailureKind, OutgoingRequest, RequestFailure, RequestId, SplitMix64};
+use windlass_machine::{
+    FailureKind, OutgoingRequest, RequestFailure, RequestId, RequestOwner, SplitMix64,
+};
 use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
 use windlass_protocol::{RequestKind, ResponseKind};
 
@@ -175,7 +177,7 @@ impl World {
         if self.open.is_empty() {
             // An answer that nobody asked for.
             let response = windlass_protocol::messages::HeartbeatResponse::default().into();
-            let id = RequestId(u64::from(which));
+            let id = RequestId::new(RequestOwner::Group, u64::from(which));
             let late = self.machine.counters().late_answers;
             self.input(|machine, now| machine.on_response(id, response, now));
             assert_eq!(self.machine.counters().late_answers, late + 1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use windlass_machine::{Destination, FailureKind, RequestId};
+use windlass_machine::{Destination, FailureKind, RequestId, RequestOwner};
 use windlass_model::NodeId;
 use windlass_protocol::fetch_response::FetchPart;
 use windlass_protocol::messages::fetch::{FetchableTopicResponse, PartitionData};
@@ -31,7 +31,7 @@ fn fetch(client: &mut Client, patience: Duration) -> Fetch {
     let mut request = broker_request(NODE, FetchRequest::default(), patience);
     // By name: the newest versions know topics by their ids.
     request.max_version = Some(12);
-    let sender = FetchPartSender::new(RequestId(42), sender);
+    let sender = FetchPartSender::new(RequestId::new(RequestOwner::Fetch, 42), sender);
     let answer = run(client.connections.send(request, sender));
     Fetch { answer, parts }
 }
@@ -44,7 +44,7 @@ impl Fetch {
         let mut parts = Vec::new();
         let mut messages = 0;
         while let Some(message) = self.parts.recv().await {
-            assert_eq!(message.request, RequestId(42));
+            assert_eq!(message.request, RequestId::new(RequestOwner::Fetch, 42));
             messages += 1;
             parts.extend(message.parts);
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass_machine::{
-    Backoff, Destination, OutgoingRequest, RequestFailure, RequestId, SplitMix64, Timers, Wakeup,
+    Backoff, Destination, OutgoingRequest, RequestFailure, RequestId, RequestIds, RequestOwner,
+    SplitMix64, Timers, Wakeup,
 };
 use windlass_model::{BrokerEndpoint, Cluster, LeaderEpoch, NodeId, Partition, Topic, TopicName};
 use windlass_protocol::ErrorCode;
@@ -56,7 +57,7 @@ pub(crate) struct Metadata {
     wanted: bool,
     last_answer: Option<Instant>,
     reported: BTreeSet<TopicName>,
-    next_id: u64,
+    ids: RequestIds,
     requests: Vec<OutgoingRequest>,
     events: Vec<MetadataEvent>,
 }
@@ -87,7 +88,7 @@ impl Metadata {
             wanted: false,
             last_answer: None,
             reported: BTreeSet::new(),
-            next_id: 0,
+            ids: RequestIds::new(RequestOwner::Metadata),
             requests: Vec::new(),
             events: Vec::new(),
         }
@@ -217,7 +218,7 @@ impl Metadata {
                 ..MetadataRequestTopic::default()
             })
             .collect();
-        let id = RequestId::next(&mut self.next_id);
+        let id = self.ids.next();
         self.in_flight = Some(id);
         self.requests.push(OutgoingRequest {
             id,

@@ -43,7 +43,6 @@ pub(crate) use self::metadata::MetadataConfig;
 use self::offsets::OffsetWork;
 use self::poll::PendingPoll;
 use self::rebalance::Handovers;
-use self::routing::Routes;
 use crate::{Config, ConsumerError};
 
 pub use self::operation::{
@@ -87,7 +86,6 @@ pub struct ConsumerCore {
     polling: Option<PendingPoll>,
     closing: Option<Closing>,
     closed: bool,
-    routes: Routes,
     events: VecDeque<MachineEvent>,
     errors: WaitingErrors,
     requests: VecDeque<OutgoingRequest>,
@@ -119,7 +117,6 @@ impl ConsumerCore {
             polling: None,
             closing: None,
             closed: false,
-            routes: Routes::default(),
             events: VecDeque::new(),
             errors: WaitingErrors::default(),
             requests: VecDeque::new(),
@@ -165,7 +162,7 @@ impl ConsumerCore {
     /// A Fetch response is complete; its parts were given before.
     pub fn on_fetch_done(&mut self, id: RequestId, now: Instant) {
         self.assert_drained();
-        self.route_fetch_done(id, now);
+        self.with_fetch(|fetch| fetch.on_fetch_done(id, now));
         self.settle(now);
     }
 

@@ -1,83 +1,47 @@
 //! Which machine a request belongs to.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use windlass_group::GroupMachine;
-use windlass_machine::{OutgoingRequest, RequestFailure, RequestId};
+use windlass_machine::{FailureKind, RequestFailure, RequestId, RequestOwner};
 use windlass_protocol::ResponseKind;
 use windlass_protocol::fetch_response::FetchPart;
 
 use super::{ConsumerCore, MachineEvent};
 
-/// The machine that sent a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Metadata,
-    Group,
-    Fetch,
-}
-
-/// The machines count their requests for themselves; outside there is one count for all.
-#[derive(Debug, Default)]
-pub(super) struct Routes {
-    open: BTreeMap<RequestId, (Owner, RequestId)>,
-    counter: u64,
-}
-
-impl Routes {
-    fn open(&mut self, owner: Owner, mut request: OutgoingRequest) -> OutgoingRequest {
-        let id = RequestId::next(&mut self.counter);
-        self.open.insert(id, (owner, request.id));
-        request.id = id;
-        request
-    }
-}
-
 impl ConsumerCore {
     pub(super) fn route_response(&mut self, id: RequestId, response: ResponseKind, now: Instant) {
-        let Some((owner, inner)) = self.routes.open.remove(&id) else {
-            return;
-        };
-        match (owner, response) {
-            (Owner::Metadata, ResponseKind::Metadata(response)) => {
-                self.metadata.on_response(inner, response, now);
+        match (id.owner(), response) {
+            (RequestOwner::Metadata, ResponseKind::Metadata(response)) => {
+                self.metadata.on_response(id, response, now);
             }
-            (Owner::Metadata, other) => {
-                tracing::warn!(response = ?other.api_key(), "not an answer to a metadata request");
+            (RequestOwner::Metadata, other) => {
+                let detail = format!("Metadata was answered with {}", other.api_key().name());
+                let failure = RequestFailure::new(FailureKind::Undecodable, detail);
+                self.metadata.on_failure(id, &failure, now);
             }
-            (Owner::Group, response) => {
-                self.with_group(|group| group.on_response(inner, response, now));
+            (RequestOwner::Group, response) => {
+                self.with_group(|group| group.on_response(id, response, now));
             }
-            (Owner::Fetch, response) => {
-                self.with_fetch(|fetch| fetch.on_response(inner, response, now));
+            (RequestOwner::Fetch, response) => {
+                self.with_fetch(|fetch| fetch.on_response(id, response, now));
             }
+            (owner, _) => tracing::warn!(?owner, "an answer to a request that is not ours"),
         }
     }
 
     pub(super) fn route_parts(&mut self, id: RequestId, parts: Vec<FetchPart>, now: Instant) {
-        let Some((Owner::Fetch, inner)) = self.routes.open.get(&id).copied() else {
-            return;
-        };
         for part in parts {
-            self.with_fetch(|fetch| fetch.on_fetch_part(inner, part, now));
-        }
-    }
-
-    pub(super) fn route_fetch_done(&mut self, id: RequestId, now: Instant) {
-        if let Some((Owner::Fetch, inner)) = self.routes.open.remove(&id) {
-            self.with_fetch(|fetch| fetch.on_fetch_done(inner, now));
+            self.with_fetch(|fetch| fetch.on_fetch_part(id, part, now));
         }
     }
 
     pub(super) fn route_failure(&mut self, id: RequestId, failure: RequestFailure, now: Instant) {
-        let Some((owner, inner)) = self.routes.open.remove(&id) else {
-            return;
-        };
-        match owner {
-            Owner::Metadata => self.metadata.on_failure(inner, &failure, now),
-            Owner::Group => self.with_group(|group| group.on_failure(inner, failure, now)),
-            Owner::Fetch => self.with_fetch(|fetch| fetch.on_failure(inner, &failure, now)),
+        match id.owner() {
+            RequestOwner::Metadata => self.metadata.on_failure(id, &failure, now),
+            RequestOwner::Group => self.with_group(|group| group.on_failure(id, failure, now)),
+            RequestOwner::Fetch => self.with_fetch(|fetch| fetch.on_failure(id, &failure, now)),
+            owner => tracing::warn!(?owner, "the failure of a request that is not ours"),
         }
     }
 
@@ -91,8 +55,7 @@ impl ConsumerCore {
         let group = self.group.as_mut()?;
         let answer = input(group);
         while let Some(request) = group.poll_request() {
-            self.requests
-                .push_back(self.routes.open(Owner::Group, request));
+            self.requests.push_back(request);
         }
         while let Some(event) = group.poll_event() {
             self.events.push_back(MachineEvent::Group(event));
@@ -107,8 +70,7 @@ impl ConsumerCore {
     ) -> T {
         let answer = input(&mut self.fetch);
         while let Some(request) = self.fetch.poll_request() {
-            self.requests
-                .push_back(self.routes.open(Owner::Fetch, request));
+            self.requests.push_back(request);
         }
         while let Some(event) = self.fetch.poll_event() {
             self.events.push_back(MachineEvent::Fetch(event));
@@ -118,8 +80,7 @@ impl ConsumerCore {
 
     pub(super) fn collect_metadata(&mut self) {
         for request in self.metadata.take_requests() {
-            self.requests
-                .push_back(self.routes.open(Owner::Metadata, request));
+            self.requests.push_back(request);
         }
         for event in self.metadata.take_events() {
             self.events.push_back(MachineEvent::Metadata(event));
