@@ -6,13 +6,14 @@ use crate::process::{self, cargo, exists, read};
 use crate::{codegen, kafka, tidy};
 
 /// The crates that know no sockets, clocks or threads.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "windlass-model",
     "windlass-protocol",
     "windlass-machine",
     "windlass-assignor",
     "windlass-group",
     "windlass-fetch",
+    "windlass-core",
 ];
 
 /// The crates that may be built without their default features.

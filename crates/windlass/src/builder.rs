@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use windlass_assignor::Assignor;
+use windlass_core::{ConsumerCore, Intent, Progress};
 use windlass_model::TopicName;
 use windlass_transport::{Connect, Connections, TcpConnect};
 
 use crate::command::{Command, Commands};
-use crate::core::{ConsumerCore, Intent, Progress};
 use crate::driver::Driver;
 use crate::{
     Config, ConfigError, Consumer, IsolationLevel, OffsetReset, RebalanceHandle, RebalanceListener,
@@ -180,7 +180,12 @@ impl ConsumerBuilder {
             ));
         }
         let now = tokio::time::Instant::now().into_std();
-        let core = ConsumerCore::new(Arc::new(config), listener.is_some(), seed(), now);
+        let core = ConsumerCore::new(
+            Arc::new(config.core_config()),
+            listener.is_some(),
+            seed(),
+            now,
+        );
         let handle = RebalanceHandle::new(commands.downgrade());
         let driver = Driver::new(
             core,

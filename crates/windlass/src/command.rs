@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use windlass_core::{CommitWhat, Intent, OperationId, Progress, Reply, SeekTo};
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use crate::ConsumerError;
-use crate::core::{CommitWhat, Intent, OperationId, Progress, Reply, SeekTo};
 
 /// The longest wait: a century, so that no deadline is beyond what a clock can tell.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

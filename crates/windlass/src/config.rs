@@ -6,30 +6,7 @@ use std::time::Duration;
 use windlass_assignor::{Assignor, CooperativeStickyAssignor, RangeAssignor};
 use windlass_model::TopicName;
 
-use crate::ConfigError;
-
-/// Where to begin in a partition for which the group has no committed offset, or whose committed
-/// offset no longer exists (`auto.offset.reset`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OffsetReset {
-    /// At the oldest record that still exists.
-    Earliest,
-    /// After the newest record: only what arrives from now on. Kafka's default.
-    #[default]
-    Latest,
-    /// Nowhere: report an error and let the application decide.
-    None,
-}
-
-/// Which records of transactions are handed out (`isolation.level`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IsolationLevel {
-    /// Every record, also those of transactions that are open or aborted. Kafka's default.
-    #[default]
-    ReadUncommitted,
-    /// Only records of committed transactions and of no transaction.
-    ReadCommitted,
-}
+use crate::{ConfigError, IsolationLevel, OffsetReset};
 
 /// The whole configuration of a consumer. The names are those of Kafka's properties, the defaults
 /// are those of Kafka's Java consumer; [`Config::from_properties`] reads Kafka's own notation.
@@ -271,11 +248,6 @@ impl Config {
             ));
         }
         Ok(())
-    }
-
-    /// Whether offsets are committed by timer: only in a group.
-    pub(crate) const fn auto_commits(&self) -> bool {
-        self.enable_auto_commit && self.group_id.is_some()
     }
 
     /// How the consumer names itself to brokers.

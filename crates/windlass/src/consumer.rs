@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use windlass_core::{Intent, OperationId, Progress, Reply};
 use windlass_model::{TopicName, TopicPartition};
 
 pub use self::commits::PendingCommit;
 use crate::command::{Commands, Outcome, answer_of, partitions_of};
-use crate::core::{Intent, OperationId, Progress, Reply};
 use crate::delivery::Delivery;
 use crate::{
     Config, ConsumerBuilder, ConsumerError, Deserializer, OwnedRecord, RecordStream, Records,

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use windlass_core::OperationId;
 use windlass_fetch::TakenRecords;
 use windlass_model::{LeaderEpoch, OffsetAndMetadata, TopicPartition};
 
-use crate::core::OperationId;
 use crate::records::Batch;
 use crate::{ConsumerError, OwnedRecord, Records};
 

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use windlass_assignor::{AssignError, Assignment};
+use windlass_core::{
+    CallbackId, CallbackKind, ConsumerCore, Effect, Intent, OperationId, Progress,
+};
 use windlass_group::{AssignmentJob, AssignmentToken};
 use windlass_machine::{OutgoingRequest, RequestFailure, RequestId};
 use windlass_model::TopicPartition;
 use windlass_transport::{Broker, BrokerRequest, BrokerResponse, FetchPartSender, FetchParts};
 
 use crate::command::{Command, Outcome};
-use crate::core::{CallbackId, CallbackKind, ConsumerCore, Effect, Intent, OperationId, Progress};
 use crate::{RebalanceHandle, RebalanceListener};
 
 /// How long a consumer that was dropped may take to leave its group.

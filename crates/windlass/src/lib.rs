@@ -32,11 +32,10 @@
 mod builder;
 mod command;
 mod config;
+mod config_error;
 mod consumer;
-pub mod core;
 mod delivery;
 mod driver;
-mod error;
 mod listener;
 mod properties;
 mod records;
@@ -46,6 +45,9 @@ mod wiring;
 
 pub use async_trait::async_trait;
 pub use windlass_assignor as assignor;
+pub use windlass_core as core;
+pub use windlass_core::{Advice, ConsumerError, OffsetAndTimestamp};
+pub use windlass_fetch::{IsolationLevel, OffsetReset};
 pub use windlass_machine as machine;
 pub use windlass_model as model;
 pub use windlass_model::{
@@ -57,10 +59,9 @@ pub use windlass_transport as transport;
 
 pub use crate::builder::ConsumerBuilder;
 pub use crate::command::RebalanceHandle;
-pub use crate::config::{Config, IsolationLevel, OffsetReset};
+pub use crate::config::Config;
+pub use crate::config_error::ConfigError;
 pub use crate::consumer::{Consumer, PendingCommit};
-pub use crate::core::OffsetAndTimestamp;
-pub use crate::error::{Advice, ConfigError, ConsumerError};
 pub use crate::listener::{ListenerError, RebalanceListener};
 pub use crate::properties::{IgnoredProperty, PropertiesReport};
 pub use crate::records::{OwnedRecord, PartitionRecords, PartitionRecordsIter, Record, Records};

@@ -1,13 +1,13 @@
 //! The consumer's configuration, cut to what each layer needs.
 
+use windlass_core::CoreConfig;
 use windlass_fetch::FetchConfig;
 use windlass_group::GroupConfig;
 use windlass_model::{BrokerEndpoint, GroupInstanceId};
 use windlass_transport::TransportOptions;
 
 use crate::config::parse_server;
-use crate::core::MetadataConfig;
-use crate::{Config, ConfigError, IsolationLevel, OffsetReset};
+use crate::{Config, ConfigError};
 
 /// Room beside the records in a Fetch response, for everything that is not records.
 const RESPONSE_OVERHEAD: usize = 64 * 1024 * 1024;
@@ -25,18 +25,23 @@ impl Config {
             .collect()
     }
 
-    pub(crate) fn metadata_config(&self) -> MetadataConfig {
-        MetadataConfig {
-            max_age: self.metadata_max_age,
-            request_timeout: self.request_timeout,
-            retry_backoff: self.retry_backoff,
-            retry_backoff_max: self.retry_backoff_max,
-            allow_auto_create_topics: self.allow_auto_create_topics,
-        }
+    /// What the core needs.
+    pub(crate) fn core_config(&self) -> CoreConfig {
+        let mut core = CoreConfig::default();
+        core.group = self.group_config();
+        core.fetch = self.fetch_config();
+        core.auto_commit_interval = self.enable_auto_commit.then_some(self.auto_commit_interval);
+        core.default_api_timeout = self.default_api_timeout;
+        core.metadata_max_age = self.metadata_max_age;
+        core.allow_auto_create_topics = self.allow_auto_create_topics;
+        core.request_timeout = self.request_timeout;
+        core.retry_backoff = self.retry_backoff;
+        core.retry_backoff_max = self.retry_backoff_max;
+        core
     }
 
     /// What the group machine needs; nothing without a group.
-    pub(crate) fn group_config(&self) -> Option<GroupConfig> {
+    fn group_config(&self) -> Option<GroupConfig> {
         let group_id = self.group_id.as_deref()?;
         Some(GroupConfig {
             group_instance_id: self.group_instance_id.as_deref().map(GroupInstanceId::new),
@@ -51,18 +56,15 @@ impl Config {
         })
     }
 
-    pub(crate) fn fetch_config(&self) -> FetchConfig {
+    fn fetch_config(&self) -> FetchConfig {
         FetchConfig {
             min_bytes: self.fetch_min_bytes,
             max_bytes: self.fetch_max_bytes,
             max_wait: self.fetch_max_wait,
             max_partition_bytes: self.max_partition_fetch_bytes,
             buffer_bytes: self.buffer_bytes,
-            isolation_level: match self.isolation_level {
-                IsolationLevel::ReadUncommitted => windlass_fetch::IsolationLevel::ReadUncommitted,
-                IsolationLevel::ReadCommitted => windlass_fetch::IsolationLevel::ReadCommitted,
-            },
-            offset_reset: self.auto_offset_reset.into(),
+            isolation_level: self.isolation_level,
+            offset_reset: self.auto_offset_reset,
             client_rack: self.client_rack.clone(),
             request_timeout: self.request_timeout,
             retry_backoff: self.retry_backoff,
@@ -82,16 +84,6 @@ impl Config {
             .unwrap_or(0)
             .saturating_add(RESPONSE_OVERHEAD);
         options
-    }
-}
-
-impl From<OffsetReset> for windlass_fetch::OffsetReset {
-    fn from(reset: OffsetReset) -> Self {
-        match reset {
-            OffsetReset::Earliest => Self::Earliest,
-            OffsetReset::Latest => Self::Latest,
-            OffsetReset::None => Self::None,
-        }
     }
 }
 

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use windlass::assignor::by_name;
-use windlass::core::{CallbackId, CommitWhat, ConsumerCore, Intent, OperationId, Progress};
-use windlass::{Config, OffsetReset};
+use windlass_assignor::by_name;
+use windlass_core::{
+    CallbackId, CommitWhat, ConsumerCore, CoreConfig, Intent, OperationId, Progress,
+};
+use windlass_fetch::OffsetReset;
+use windlass_group::GroupConfig;
+use windlass_model::GroupInstanceId;
 use windlass_model::TopicPartition;
 
 use crate::history::Incarnation;
@@ -143,22 +147,26 @@ impl Member {
     }
 }
 
-fn config(slot: u32, strategies: &Strategies, options: &Options) -> Config {
-    let mut config = Config::default();
-    config.bootstrap_servers = vec!["node-1:9092".to_owned()];
-    config.group_id = Some(GROUP.to_owned());
-    config.group_instance_id = options.static_members.then(|| format!("instance-{slot}"));
-    config.auto_offset_reset = OffsetReset::Earliest;
-    config.enable_auto_commit = options.commits == Commits::Timer;
-    config.auto_commit_interval = Duration::from_millis(700);
-    config.assignors = strategies.iter().filter_map(|name| by_name(name)).collect();
-    config.session_timeout = options.session_timeout;
-    config.heartbeat_interval = options.heartbeat_interval;
-    config.max_poll_interval = options.max_poll_interval;
-    config.max_poll_records = options.max_poll_records;
-    config.buffer_bytes = options.buffer_bytes;
-    config.max_partition_fetch_bytes = 4096;
-    config.request_timeout = Duration::from_secs(3);
+fn config(slot: u32, strategies: &Strategies, options: &Options) -> CoreConfig {
+    let request_timeout = Duration::from_secs(3);
+    let assignors = strategies.iter().filter_map(|name| by_name(name)).collect();
+    let mut group = GroupConfig::new(GROUP, assignors);
+    group.group_instance_id = options
+        .static_members
+        .then(|| GroupInstanceId::from(format!("instance-{slot}")));
+    group.session_timeout = options.session_timeout;
+    group.heartbeat_interval = options.heartbeat_interval;
+    group.rebalance_timeout = options.max_poll_interval;
+    group.request_timeout = request_timeout;
+    let mut config = CoreConfig::default();
+    config.group = Some(group);
+    config.fetch.offset_reset = OffsetReset::Earliest;
+    config.fetch.buffer_bytes = options.buffer_bytes;
+    config.fetch.max_partition_bytes = 4096;
+    config.fetch.request_timeout = request_timeout;
+    let by_timer = options.commits == Commits::Timer;
+    config.auto_commit_interval = by_timer.then_some(Duration::from_millis(700));
+    config.request_timeout = request_timeout;
     config.default_api_timeout = API_TIMEOUT;
     config.metadata_max_age = Duration::from_secs(20);
     config

@@ -39,7 +39,7 @@ pub(crate) enum Arrival {
     /// A member's listener returns.
     Callback {
         who: Incarnation,
-        id: windlass::core::CallbackId,
+        id: windlass_core::CallbackId,
     },
     /// Another batch is produced.
     Produce,

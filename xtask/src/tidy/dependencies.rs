@@ -42,6 +42,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "windlass-core",
+        &[
+            "windlass-model",
+            "windlass-protocol",
+            "windlass-machine",
+            "windlass-assignor",
+            "windlass-group",
+            "windlass-fetch",
+            "thiserror",
+            "tracing",
+        ],
+    ),
+    (
         "windlass-transport",
         &[
             "windlass-model",
@@ -63,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "windlass-assignor",
             "windlass-group",
             "windlass-fetch",
+            "windlass-core",
             "windlass-transport",
             "async-trait",
             "bytes",

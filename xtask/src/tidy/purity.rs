@@ -17,7 +17,7 @@ const IMPURE: &[&str] = &[
     "RwLock",
 ];
 
-/// The crates without IO, and the part of the consumer that decides.
+/// The crates without IO.
 const PURE: &[&str] = &[
     "crates/windlass-model/src/",
     "crates/windlass-protocol/src/",
@@ -25,8 +25,7 @@ const PURE: &[&str] = &[
     "crates/windlass-assignor/src/",
     "crates/windlass-group/src/",
     "crates/windlass-fetch/src/",
-    "crates/windlass/src/core/",
-    "crates/windlass/src/core.rs",
+    "crates/windlass-core/src/",
 ];
 
 pub(super) fn check(tree: &Tree, problems: &mut Vec<String>) {
@@ -87,12 +86,7 @@ mod tests {
         for word in IMPURE {
             let text = format!("//! X.\nuse {word};\n// Not {word}.\n");
             for pure in PURE {
-                let path = format!("{}x.rs", pure.trim_end_matches("core.rs"));
-                let path = if pure.ends_with(".rs") {
-                    (*pure).to_owned()
-                } else {
-                    path
-                };
+                let path = format!("{pure}x.rs");
                 assert_eq!(problems(&path, &text).len(), 1, "{word} in {path}");
             }
             assert_eq!(

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use windlass_core::{CommitWhat, Intent};
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use super::Consumer;
 use crate::ConsumerError;
 use crate::command::{Outcome, answer_of, offsets_of};
-use crate::core::{CommitWhat, Intent};
 
 impl Consumer {
     /// Commits everything handed out so far, and waits until the group holds it. With `recv` and

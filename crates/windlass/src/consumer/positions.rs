@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use windlass_core::{Intent, OffsetAndTimestamp, OffsetQuery, Reply, SeekTo};
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use super::Consumer;
 use crate::command::position_of;
-use crate::core::{Intent, OffsetAndTimestamp, OffsetQuery, Reply, SeekTo};
 use crate::{ConsumerError, OffsetReset};
 
 impl Consumer {

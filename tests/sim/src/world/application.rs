@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use windlass::ConsumerError;
-use windlass::core::{Effect, Intent, OperationId, Reply};
 use windlass_broker::{ConnectionId, Inbound};
+use windlass_core::{ConsumerError, Effect, Intent, OperationId, Reply};
 use windlass_fetch::TakenRecords;
 use windlass_model::TopicPartition;
 use windlass_protocol::messages::produce::{

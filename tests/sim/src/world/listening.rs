@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use windlass::core::{CallbackId, CallbackKind, CommitWhat, Intent, OperationId};
+use windlass_core::{CallbackId, CallbackKind, CommitWhat, Intent, OperationId};
 use windlass_group::GroupMachine;
 use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use windlass::core::Intent;
+use windlass_core::Intent;
 
 use super::World;
 use crate::history::{Event, Incarnation};

@@ -7,10 +7,11 @@ use windlass_machine::{FailureKind, RequestFailure, RequestId, RequestOwner};
 use windlass_protocol::ResponseKind;
 use windlass_protocol::fetch_response::FetchPart;
 
-use super::{ConsumerCore, MachineEvent};
+use crate::ConsumerCore;
+use crate::core::MachineEvent;
 
 impl ConsumerCore {
-    pub(super) fn route_response(&mut self, id: RequestId, response: ResponseKind, now: Instant) {
+    pub(crate) fn route_response(&mut self, id: RequestId, response: ResponseKind, now: Instant) {
         match (id.owner(), response) {
             (RequestOwner::Metadata, ResponseKind::Metadata(response)) => {
                 self.metadata.on_response(id, response, now);
@@ -30,13 +31,13 @@ impl ConsumerCore {
         }
     }
 
-    pub(super) fn route_parts(&mut self, id: RequestId, parts: Vec<FetchPart>, now: Instant) {
+    pub(crate) fn route_parts(&mut self, id: RequestId, parts: Vec<FetchPart>, now: Instant) {
         for part in parts {
             self.with_fetch(|fetch| fetch.on_fetch_part(id, part, now));
         }
     }
 
-    pub(super) fn route_failure(&mut self, id: RequestId, failure: RequestFailure, now: Instant) {
+    pub(crate) fn route_failure(&mut self, id: RequestId, failure: RequestFailure, now: Instant) {
         match id.owner() {
             RequestOwner::Metadata => self.metadata.on_failure(id, &failure, now),
             RequestOwner::Group => self.with_group(|group| group.on_failure(id, failure, now)),
@@ -46,12 +47,12 @@ impl ConsumerCore {
     }
 
     /// Gives the group machine one input and drains what comes out. Nothing happens without a group.
-    pub(super) fn with_group(&mut self, input: impl FnOnce(&mut GroupMachine)) {
+    pub(crate) fn with_group(&mut self, input: impl FnOnce(&mut GroupMachine)) {
         self.ask_group(|group| input(group));
     }
 
     /// As [`ConsumerCore::with_group`], with an answer.
-    pub(super) fn ask_group<T>(&mut self, input: impl FnOnce(&mut GroupMachine) -> T) -> Option<T> {
+    pub(crate) fn ask_group<T>(&mut self, input: impl FnOnce(&mut GroupMachine) -> T) -> Option<T> {
         let group = self.group.as_mut()?;
         let answer = input(group);
         while let Some(request) = group.poll_request() {
@@ -64,7 +65,7 @@ impl ConsumerCore {
     }
 
     /// Gives the fetch machine one input and drains what comes out.
-    pub(super) fn with_fetch<T>(
+    pub(crate) fn with_fetch<T>(
         &mut self,
         input: impl FnOnce(&mut windlass_fetch::FetchMachine) -> T,
     ) -> T {
@@ -78,7 +79,7 @@ impl ConsumerCore {
         answer
     }
 
-    pub(super) fn collect_metadata(&mut self) {
+    pub(crate) fn collect_metadata(&mut self) {
         for request in self.metadata.take_requests() {
             self.requests.push_back(request);
         }

@@ -1,25 +1,4 @@
-//! What the consumer decides, without doing any of it.
-//!
-//! [`ConsumerCore`] composes the group machine, the fetch machine and the metadata with the
-//! bookkeeping of what the application was handed and came back from. It reads no clock and opens no
-//! socket: a driver gives it intents, answers and the time, and carries out the requests and effects
-//! that come out. The tokio driver of this crate is one such driver, the simulator is another.
-//!
-//! The rule of use is that of every machine: one input, drain every output, then the next input.
-
-mod auto_commit;
-mod closing;
-mod errors;
-mod fetch_events;
-mod group_events;
-mod ledger;
-mod metadata;
-mod offsets;
-mod operation;
-mod poll;
-mod positions;
-mod rebalance;
-mod routing;
+//! The consumer, composed of its machines.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -33,27 +12,19 @@ use windlass_model::{TopicName, TopicPartition};
 use windlass_protocol::ResponseKind;
 use windlass_protocol::fetch_response::FetchPart;
 
-use self::auto_commit::AutoCommit;
-use self::closing::Closing;
-use self::errors::WaitingErrors;
-use self::ledger::Ledger;
-use self::metadata::{Interest, Metadata, MetadataEvent};
-
-pub(crate) use self::metadata::MetadataConfig;
-use self::offsets::OffsetWork;
-use self::poll::PendingPoll;
-use self::rebalance::Handovers;
-use crate::{Config, ConsumerError};
-
-pub use self::operation::{
-    CallbackKind, CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId,
-    Progress, Reply, SeekTo,
-};
-pub use self::rebalance::CallbackId;
+use crate::auto_commit::AutoCommit;
+use crate::closing::Closing;
+use crate::errors::WaitingErrors;
+use crate::ledger::Ledger;
+use crate::metadata::{Interest, Metadata, MetadataEvent};
+use crate::offsets::OffsetWork;
+use crate::poll::PendingPoll;
+use crate::rebalance::Handovers;
+use crate::{CallbackId, ConsumerError, CoreConfig, Effect, Intent, OperationId, Progress, Reply};
 
 /// How the partitions come to this consumer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Subscription {
+pub(crate) enum Subscription {
     /// Not at all.
     #[default]
     None,
@@ -65,7 +36,7 @@ enum Subscription {
 
 /// Something a machine said, waiting for its turn.
 #[derive(Debug)]
-enum MachineEvent {
+pub(crate) enum MachineEvent {
     Group(GroupEvent),
     Fetch(FetchEvent),
     Metadata(MetadataEvent),
@@ -74,36 +45,35 @@ enum MachineEvent {
 /// The consumer without its IO. See the module's documentation.
 #[derive(Debug)]
 pub struct ConsumerCore {
-    config: Arc<Config>,
-    metadata: Metadata,
-    group: Option<GroupMachine>,
-    fetch: FetchMachine,
-    subscription: Subscription,
-    ledger: Ledger,
-    handovers: Handovers,
-    offset_work: OffsetWork,
-    auto_commit: AutoCommit,
-    polling: Option<PendingPoll>,
-    closing: Option<Closing>,
-    closed: bool,
-    events: VecDeque<MachineEvent>,
-    errors: WaitingErrors,
-    requests: VecDeque<OutgoingRequest>,
-    effects: VecDeque<Effect>,
-    attention: u64,
-    listens: bool,
+    pub(crate) config: Arc<CoreConfig>,
+    pub(crate) metadata: Metadata,
+    pub(crate) group: Option<GroupMachine>,
+    pub(crate) fetch: FetchMachine,
+    pub(crate) subscription: Subscription,
+    pub(crate) ledger: Ledger,
+    pub(crate) handovers: Handovers,
+    pub(crate) offset_work: OffsetWork,
+    pub(crate) auto_commit: AutoCommit,
+    pub(crate) polling: Option<PendingPoll>,
+    pub(crate) closing: Option<Closing>,
+    pub(crate) closed: bool,
+    pub(crate) events: VecDeque<MachineEvent>,
+    pub(crate) errors: WaitingErrors,
+    pub(crate) requests: VecDeque<OutgoingRequest>,
+    pub(crate) effects: VecDeque<Effect>,
+    pub(crate) attention: u64,
+    pub(crate) listens: bool,
 }
 
 impl ConsumerCore {
     /// A consumer that has not asked anything yet. `listens` says whether callbacks shall be asked
     /// for; the seed decides the jitter of retries.
     #[must_use]
-    pub fn new(config: Arc<Config>, listens: bool, seed: u64, now: Instant) -> Self {
-        let metadata = Metadata::new(config.metadata_config(), seed ^ 1);
-        let group = config
-            .group_config()
-            .map(|group| GroupMachine::new(group, seed ^ 2, now));
-        let fetch = FetchMachine::new(config.fetch_config(), seed ^ 3, now);
+    pub fn new(config: Arc<CoreConfig>, listens: bool, seed: u64, now: Instant) -> Self {
+        let metadata = Metadata::new(Arc::clone(&config), seed ^ 1);
+        let group = config.group.clone();
+        let group = group.map(|group| GroupMachine::new(group, seed ^ 2, now));
+        let fetch = FetchMachine::new(config.fetch.clone(), seed ^ 3, now);
         Self {
             auto_commit: AutoCommit::new(&config),
             config,
@@ -257,14 +227,14 @@ impl ConsumerCore {
         &self.fetch
     }
 
-    fn assert_drained(&self) {
+    pub(crate) fn assert_drained(&self) {
         debug_assert!(
             self.requests.is_empty() && self.effects.is_empty(),
             "one input, drain every output, then the next input"
         );
     }
 
-    fn note_progress(&mut self, intent: &Intent, progress: &Progress) {
+    pub(crate) fn note_progress(&mut self, intent: &Intent, progress: &Progress) {
         if let Some(through) = progress.through {
             self.ledger.come_back(through);
         }
@@ -274,7 +244,7 @@ impl ConsumerCore {
         }
     }
 
-    fn dispatch(
+    pub(crate) fn dispatch(
         &mut self,
         operation: OperationId,
         intent: Intent,
@@ -314,7 +284,7 @@ impl ConsumerCore {
     }
 
     /// Lets what the machines said take effect until they say nothing more.
-    fn settle(&mut self, now: Instant) {
+    pub(crate) fn settle(&mut self, now: Instant) {
         self.collect_metadata();
         while let Some(event) = self.events.pop_front() {
             match event {
@@ -333,7 +303,12 @@ impl ConsumerCore {
         }
     }
 
-    fn subscribe(&mut self, operation: OperationId, topics: BTreeSet<TopicName>, now: Instant) {
+    pub(crate) fn subscribe(
+        &mut self,
+        operation: OperationId,
+        topics: BTreeSet<TopicName>,
+        now: Instant,
+    ) {
         if self.group.is_none() {
             self.fail(
                 operation,
@@ -354,7 +329,7 @@ impl ConsumerCore {
         self.done(operation);
     }
 
-    fn unsubscribe(&mut self, operation: OperationId, now: Instant) {
+    pub(crate) fn unsubscribe(&mut self, operation: OperationId, now: Instant) {
         match std::mem::take(&mut self.subscription) {
             Subscription::None => {}
             Subscription::Topics(_) => {
@@ -372,7 +347,7 @@ impl ConsumerCore {
         self.done(operation);
     }
 
-    fn assign(
+    pub(crate) fn assign(
         &mut self,
         operation: OperationId,
         partitions: BTreeSet<TopicPartition>,
@@ -403,13 +378,13 @@ impl ConsumerCore {
         self.done(operation);
     }
 
-    fn drop_manual_assignment(&mut self, now: Instant) {
+    pub(crate) fn drop_manual_assignment(&mut self, now: Instant) {
         if let Subscription::Partitions(partitions) = std::mem::take(&mut self.subscription) {
             self.let_go_by_hand(&partitions, now);
         }
     }
 
-    fn on_metadata_event(&mut self, event: MetadataEvent, now: Instant) {
+    pub(crate) fn on_metadata_event(&mut self, event: MetadataEvent, now: Instant) {
         match event {
             MetadataEvent::Updated(cluster) => {
                 self.effects

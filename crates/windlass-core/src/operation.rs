@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use windlass_fetch::TakenRecords;
+use windlass_fetch::{OffsetReset, TakenRecords};
 use windlass_group::{AssignmentJob, AssignmentToken};
 use windlass_model::{
     BrokerEndpoint, Cluster, NodeId, OffsetAndMetadata, TopicName, TopicPartition,
 };
 
-use super::rebalance::CallbackId;
-use crate::{ConsumerError, OffsetReset};
+use crate::ConsumerError;
+use crate::rebalance::CallbackId;
 
 /// The name of something the application asked for; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

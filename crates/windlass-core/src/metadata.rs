@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use windlass_machine::{
     Backoff, Destination, OutgoingRequest, RequestFailure, RequestId, RequestIds, RequestOwner,
@@ -14,7 +14,7 @@ use windlass_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
 };
 
-use crate::ConsumerError;
+use crate::{ConsumerError, CoreConfig};
 
 /// What the metadata has to say to the rest of the core.
 #[derive(Debug)]
@@ -31,21 +31,11 @@ enum Timer {
     Retry,
 }
 
-/// How to ask.
-#[derive(Clone, Debug)]
-pub(crate) struct MetadataConfig {
-    pub(crate) max_age: Duration,
-    pub(crate) request_timeout: Duration,
-    pub(crate) retry_backoff: Duration,
-    pub(crate) retry_backoff_max: Duration,
-    pub(crate) allow_auto_create_topics: bool,
-}
-
 /// The metadata of the topics somebody is interested in: asked for at the start, when it grows old,
 /// and when somebody found it wrong. At most one question is under way.
 #[derive(Debug)]
 pub(crate) struct Metadata {
-    config: MetadataConfig,
+    config: Arc<CoreConfig>,
     random: SplitMix64,
     backoff: Backoff,
     timers: Timers<Timer>,
@@ -74,7 +64,7 @@ pub(crate) enum Interest {
 }
 
 impl Metadata {
-    pub(crate) fn new(config: MetadataConfig, seed: u64) -> Self {
+    pub(crate) fn new(config: Arc<CoreConfig>, seed: u64) -> Self {
         let backoff = Backoff::new(config.retry_backoff, config.retry_backoff_max);
         Self {
             config,
@@ -138,7 +128,8 @@ impl Metadata {
         } else {
             self.backoff.reset();
             self.timers.clear(Timer::Retry);
-            self.timers.set(Timer::Refresh, now + self.config.max_age);
+            self.timers
+                .set(Timer::Refresh, now + self.config.metadata_max_age);
         }
         let wanted = std::mem::take(&mut self.wanted);
         if self.topics_of_interest() != self.asked_topics {

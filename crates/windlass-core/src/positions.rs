@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use windlass_fetch::{ListOffsetsId, OffsetLookup};
+use windlass_fetch::{ListOffsetsId, OffsetLookup, OffsetReset};
 use windlass_model::TopicPartition;
 
-use super::{ConsumerCore, Interest, OffsetQuery, OperationId, Reply, SeekTo};
-use crate::{ConsumerError, OffsetReset};
+use crate::ConsumerError;
+use crate::metadata::Interest;
+use crate::{ConsumerCore, OffsetQuery, OperationId, Reply, SeekTo};
 
 impl ConsumerCore {
-    pub(super) fn position(
+    pub(crate) fn position(
         &mut self,
         operation: OperationId,
         partition: TopicPartition,
@@ -32,7 +33,7 @@ impl ConsumerCore {
     }
 
     /// Answers those who wait for a position that is known by now.
-    pub(super) fn answer_positions(&mut self) {
+    pub(crate) fn answer_positions(&mut self) {
         for (operation, (partition, deadline)) in std::mem::take(&mut self.offset_work.positions) {
             if let Some(position) = self.fetch.position(&partition) {
                 self.reply(operation, Reply::Position(position.offset));
@@ -52,7 +53,7 @@ impl ConsumerCore {
         }
     }
 
-    pub(super) fn offset_work_due(&mut self, now: Instant) {
+    pub(crate) fn offset_work_due(&mut self, now: Instant) {
         if let Some((_, partitions)) = self.offset_work.again.take_if(|(at, _)| *at <= now) {
             self.ask_for_committed(partitions, now);
         }
@@ -77,7 +78,7 @@ impl ConsumerCore {
         }
     }
 
-    pub(super) fn seek(
+    pub(crate) fn seek(
         &mut self,
         operation: OperationId,
         partition: &TopicPartition,
@@ -109,12 +110,12 @@ impl ConsumerCore {
             SeekTo::Offset(offset) => {
                 fetch.seek(partition, offset.offset, offset.leader_epoch, now);
             }
-            SeekTo::Reset(reset) => fetch.seek_to(partition, reset.into(), now),
+            SeekTo::Reset(reset) => fetch.seek_to(partition, reset, now),
         });
         self.done(operation);
     }
 
-    pub(super) fn pause(
+    pub(crate) fn pause(
         &mut self,
         operation: OperationId,
         partitions: &BTreeSet<TopicPartition>,
@@ -127,7 +128,7 @@ impl ConsumerCore {
         self.done(operation);
     }
 
-    pub(super) fn resume(
+    pub(crate) fn resume(
         &mut self,
         operation: OperationId,
         partitions: &BTreeSet<TopicPartition>,
@@ -163,7 +164,7 @@ impl ConsumerCore {
         true
     }
 
-    pub(super) fn list_offsets(
+    pub(crate) fn list_offsets(
         &mut self,
         operation: OperationId,
         queries: BTreeMap<TopicPartition, OffsetQuery>,
@@ -180,7 +181,7 @@ impl ConsumerCore {
         self.offset_work.lookups.insert(id, operation);
     }
 
-    pub(super) fn take_lookup(&mut self, id: ListOffsetsId) -> Option<OperationId> {
+    pub(crate) fn take_lookup(&mut self, id: ListOffsetsId) -> Option<OperationId> {
         self.offset_work.lookups.remove(&id)
     }
 }

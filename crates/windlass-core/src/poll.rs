@@ -5,18 +5,18 @@ use std::time::Instant;
 
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
-use super::{ConsumerCore, Effect, OperationId, Reply};
 use crate::ConsumerError;
+use crate::{ConsumerCore, Effect, OperationId, Reply};
 
 /// The application waits for records.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PendingPoll {
+pub(crate) struct PendingPoll {
     operation: OperationId,
     max_records: usize,
 }
 
 impl ConsumerCore {
-    pub(super) fn begin_poll(&mut self, operation: OperationId, max_records: usize, now: Instant) {
+    pub(crate) fn begin_poll(&mut self, operation: OperationId, max_records: usize, now: Instant) {
         if let Some(stale) = self.polling.take() {
             self.reply_no_records(stale.operation);
         }
@@ -27,7 +27,7 @@ impl ConsumerCore {
         self.with_group(|group| group.application_polling(true, now));
     }
 
-    pub(super) fn end_poll(&mut self, poll: OperationId, now: Instant) {
+    pub(crate) fn end_poll(&mut self, poll: OperationId, now: Instant) {
         if self
             .polling
             .is_some_and(|pending| pending.operation == poll)
@@ -38,13 +38,13 @@ impl ConsumerCore {
         }
     }
 
-    pub(super) const fn application_waits(&self) -> bool {
+    pub(crate) const fn application_waits(&self) -> bool {
         self.polling.is_some()
     }
 
     /// Answers the waiting poll if there is something to answer it with. Errors go first: they would
     /// never be told while records keep coming. The records wait meanwhile, none is lost.
-    pub(super) fn serve_poll(&mut self, now: Instant) {
+    pub(crate) fn serve_poll(&mut self, now: Instant) {
         let Some(pending) = self.polling else {
             return;
         };
@@ -77,7 +77,7 @@ impl ConsumerCore {
 
     /// The application holds records and wants to know which of them it may still give out. It is
     /// here now, so what waits for it may go on.
-    pub(super) fn check_in(&mut self, operation: OperationId, now: Instant) {
+    pub(crate) fn check_in(&mut self, operation: OperationId, now: Instant) {
         self.advance_handovers_of_present_application(now);
         // Whoever takes records one by one polls less often than that.
         self.with_group(|group| group.application_polling(false, now));
@@ -87,7 +87,7 @@ impl ConsumerCore {
     }
 
     /// The partitions whose records may be given out: assigned, and not about to go.
-    pub(super) fn deliverable(&self) -> BTreeSet<TopicPartition> {
+    pub(crate) fn deliverable(&self) -> BTreeSet<TopicPartition> {
         self.fetch
             .assigned()
             .filter(|partition| !self.handovers.holds(partition))
@@ -96,7 +96,7 @@ impl ConsumerCore {
     }
 
     /// Where the application stands in the partition: after everything it was handed.
-    pub(super) fn handed_out_position(
+    pub(crate) fn handed_out_position(
         &self,
         partition: &TopicPartition,
     ) -> Option<OffsetAndMetadata> {
@@ -109,7 +109,7 @@ impl ConsumerCore {
     }
 
     /// Where the application stands in the partition: before what it has not come back from.
-    pub(super) fn finished_position(
+    pub(crate) fn finished_position(
         &self,
         partition: &TopicPartition,
     ) -> Option<OffsetAndMetadata> {
@@ -127,18 +127,18 @@ impl ConsumerCore {
         self.reply(operation, reply);
     }
 
-    pub(super) fn reply(&mut self, operation: OperationId, reply: Reply) {
+    pub(crate) fn reply(&mut self, operation: OperationId, reply: Reply) {
         self.effects.push_back(Effect::Reply {
             operation,
             outcome: Ok(reply),
         });
     }
 
-    pub(super) fn done(&mut self, operation: OperationId) {
+    pub(crate) fn done(&mut self, operation: OperationId) {
         self.reply(operation, Reply::Done);
     }
 
-    pub(super) fn fail(&mut self, operation: OperationId, error: ConsumerError) {
+    pub(crate) fn fail(&mut self, operation: OperationId, error: ConsumerError) {
         self.effects.push_back(Effect::Reply {
             operation,
             outcome: Err(error),

@@ -6,50 +6,6 @@ use std::time::Duration;
 use windlass_model::{GroupInstanceId, TopicName, TopicPartition};
 use windlass_protocol::ErrorCode;
 
-/// The caller's configuration cannot work. Nothing has been started.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A property that is needed is not set.
-    #[error("{property} is not set: {advice}")]
-    Missing {
-        /// Kafka's name of the property.
-        property: String,
-        /// What to do.
-        advice: String,
-    },
-    /// A value that cannot be used.
-    #[error("{property} = {value:?} cannot be used: {advice}")]
-    Invalid {
-        /// Kafka's name of the property.
-        property: String,
-        /// The value as given.
-        value: String,
-        /// What to do.
-        advice: String,
-    },
-    /// The consumer was built outside of a tokio runtime.
-    #[error("a consumer needs a tokio runtime: build it inside #[tokio::main] or Runtime::enter")]
-    NoRuntime,
-}
-
-impl ConfigError {
-    pub(crate) fn missing(property: &str, advice: &str) -> Self {
-        Self::Missing {
-            property: property.to_owned(),
-            advice: advice.to_owned(),
-        }
-    }
-
-    pub(crate) fn invalid(property: &str, value: &str, advice: &str) -> Self {
-        Self::Invalid {
-            property: property.to_owned(),
-            value: value.to_owned(),
-            advice: advice.to_owned(),
-        }
-    }
-}
-
 /// What a caller can do about a [`ConsumerError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
@@ -66,9 +22,12 @@ pub enum Advice {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsumerError {
-    /// The configuration cannot work.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+    /// The configuration cannot work: nothing was started.
+    #[error("{detail}")]
+    Config {
+        /// Which property, and what to do.
+        detail: String,
+    },
     /// No broker answered in time.
     #[error("{operation} did not finish within {waited:?}: {detail}")]
     TimedOut {

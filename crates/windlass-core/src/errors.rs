@@ -11,14 +11,14 @@ const MOST: usize = 1000;
 
 /// Errors that no call of the application's caused, waiting for a poll to tell them.
 #[derive(Debug, Default)]
-pub(super) struct WaitingErrors {
+pub(crate) struct WaitingErrors {
     queue: VecDeque<ConsumerError>,
 }
 
 impl WaitingErrors {
     /// Keeps the error to be told, unless the same one is waiting already. What is tried again and
     /// again while the application stays away must not fill the memory.
-    pub(super) fn add(&mut self, error: ConsumerError) {
+    pub(crate) fn add(&mut self, error: ConsumerError) {
         let text = error.to_string();
         if self.queue.iter().any(|other| other.to_string() == text) {
             return;
@@ -31,12 +31,12 @@ impl WaitingErrors {
     }
 
     /// The oldest.
-    pub(super) fn next(&mut self) -> Option<ConsumerError> {
+    pub(crate) fn next(&mut self) -> Option<ConsumerError> {
         self.queue.pop_front()
     }
 
     /// The partition has another position now: what was wrong with the one before is of no interest.
-    pub(super) fn forget_position(&mut self, partition: &TopicPartition) {
+    pub(crate) fn forget_position(&mut self, partition: &TopicPartition) {
         self.queue
             .retain(|error| error.misplaced() != Some(partition));
     }

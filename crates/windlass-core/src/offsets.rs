@@ -10,13 +10,14 @@ use windlass_group::{
 use windlass_machine::Wakeup;
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
-use super::group_events::{commit_error, offset_fetch_error};
-use super::{CommitWhat, ConsumerCore, OperationId, Reply, Subscription};
 use crate::ConsumerError;
+use crate::core::Subscription;
+use crate::group_events::{commit_error, offset_fetch_error};
+use crate::{CommitWhat, ConsumerCore, OperationId, Reply};
 
 /// Why a commit was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CommitPurpose {
+pub(crate) enum CommitPurpose {
     /// The application asked.
     Application(OperationId),
     /// The auto-commit's interval is over.
@@ -37,18 +38,18 @@ enum OffsetFetchPurpose {
 
 /// What is under way.
 #[derive(Debug, Default)]
-pub(super) struct OffsetWork {
-    pub(super) commits:
+pub(crate) struct OffsetWork {
+    pub(crate) commits:
         BTreeMap<CommitId, (CommitPurpose, BTreeMap<TopicPartition, OffsetAndMetadata>)>,
     offset_fetches: BTreeMap<OffsetFetchId, OffsetFetchPurpose>,
-    pub(super) lookups: BTreeMap<ListOffsetsId, OperationId>,
-    pub(super) positions: BTreeMap<OperationId, (TopicPartition, Instant)>,
+    pub(crate) lookups: BTreeMap<ListOffsetsId, OperationId>,
+    pub(crate) positions: BTreeMap<OperationId, (TopicPartition, Instant)>,
     /// Partitions whose committed offsets could not be told, and when to ask for them again.
-    pub(super) again: Option<(Instant, BTreeSet<TopicPartition>)>,
+    pub(crate) again: Option<(Instant, BTreeSet<TopicPartition>)>,
 }
 
 impl OffsetWork {
-    pub(super) fn poll_timeout(&self) -> Option<Wakeup> {
+    pub(crate) fn poll_timeout(&self) -> Option<Wakeup> {
         let waited_for = self.positions.values().map(|(_, deadline)| *deadline).min();
         let position = waited_for.map(|at| Wakeup {
             at,
@@ -71,7 +72,7 @@ impl OffsetWork {
 }
 
 impl ConsumerCore {
-    pub(super) fn commit(
+    pub(crate) fn commit(
         &mut self,
         operation: OperationId,
         what: CommitWhat,
@@ -176,7 +177,7 @@ impl ConsumerCore {
             .collect())
     }
 
-    pub(super) fn send_commit(
+    pub(crate) fn send_commit(
         &mut self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
         mode: CommitMode,
@@ -189,7 +190,7 @@ impl ConsumerCore {
         Some(id)
     }
 
-    pub(super) fn commit_done(
+    pub(crate) fn commit_done(
         &mut self,
         id: CommitId,
         results: &BTreeMap<TopicPartition, Result<(), CommitError>>,
@@ -228,7 +229,7 @@ impl ConsumerCore {
     }
 
     /// Whether a commit for any of these partitions is under way.
-    pub(super) fn is_being_committed(&self, partitions: &BTreeSet<TopicPartition>) -> bool {
+    pub(crate) fn is_being_committed(&self, partitions: &BTreeSet<TopicPartition>) -> bool {
         let mut committing = self
             .offset_work
             .commits
@@ -256,7 +257,7 @@ impl ConsumerCore {
         outcome
     }
 
-    pub(super) fn committed(
+    pub(crate) fn committed(
         &mut self,
         operation: OperationId,
         partitions: BTreeSet<TopicPartition>,
@@ -279,7 +280,7 @@ impl ConsumerCore {
     }
 
     /// Asks where to begin in partitions that have come. Without a group, the reset policy says.
-    pub(super) fn ask_for_committed(&mut self, partitions: BTreeSet<TopicPartition>, now: Instant) {
+    pub(crate) fn ask_for_committed(&mut self, partitions: BTreeSet<TopicPartition>, now: Instant) {
         if partitions.is_empty() {
             return;
         }
@@ -299,7 +300,7 @@ impl ConsumerCore {
         }
     }
 
-    pub(super) fn offsets_fetched(
+    pub(crate) fn offsets_fetched(
         &mut self,
         id: OffsetFetchId,
         results: OffsetFetchResults,
@@ -357,7 +358,7 @@ impl ConsumerCore {
             .ask_again(again, now + self.config.retry_backoff_max);
     }
 
-    pub(super) fn forget_offset_work(&mut self, partitions: &BTreeSet<TopicPartition>) {
+    pub(crate) fn forget_offset_work(&mut self, partitions: &BTreeSet<TopicPartition>) {
         if let Some((_, waiting)) = &mut self.offset_work.again {
             waiting.retain(|partition| !partitions.contains(partition));
         }

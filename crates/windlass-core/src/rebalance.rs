@@ -7,8 +7,9 @@ use windlass_fetch::StartPosition;
 use windlass_group::{CallbackToken, CommitMode};
 use windlass_model::TopicPartition;
 
-use super::offsets::CommitPurpose;
-use super::{CallbackKind, ConsumerCore, Effect, Subscription};
+use crate::core::Subscription;
+use crate::offsets::CommitPurpose;
+use crate::{CallbackKind, ConsumerCore, Effect};
 
 /// The name of a call to the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,14 +40,14 @@ struct Handover {
 
 /// The handovers under way, by the name of their call to the listener.
 #[derive(Debug, Default)]
-pub(super) struct Handovers {
+pub(crate) struct Handovers {
     open: BTreeMap<CallbackId, Handover>,
     counter: u64,
 }
 
 impl Handovers {
     /// Whether the partition is on its way out.
-    pub(super) fn holds(&self, partition: &TopicPartition) -> bool {
+    pub(crate) fn holds(&self, partition: &TopicPartition) -> bool {
         self.open.values().any(|handover| {
             handover.kind == CallbackKind::Revoked && handover.partitions.contains(partition)
         })
@@ -78,7 +79,7 @@ impl Handovers {
 impl ConsumerCore {
     /// Partitions are to go: stop handing out, and as soon as the application holds nothing of them
     /// commit, tell the listener, let go.
-    pub(super) fn begin_revocation(
+    pub(crate) fn begin_revocation(
         &mut self,
         token: Option<CallbackToken>,
         partitions: BTreeSet<TopicPartition>,
@@ -109,7 +110,7 @@ impl ConsumerCore {
     }
 
     /// Partitions are gone: nothing of them may be handed out or committed any more.
-    pub(super) fn begin_loss(
+    pub(crate) fn begin_loss(
         &mut self,
         token: Option<CallbackToken>,
         partitions: BTreeSet<TopicPartition>,
@@ -128,7 +129,7 @@ impl ConsumerCore {
 
     /// Partitions have come: ask where to begin while the listener is told, and hand nothing out
     /// before it has returned.
-    pub(super) fn begin_assignment(
+    pub(crate) fn begin_assignment(
         &mut self,
         token: Option<CallbackToken>,
         partitions: BTreeSet<TopicPartition>,
@@ -165,7 +166,7 @@ impl ConsumerCore {
     }
 
     /// Partitions assigned by hand: no listener, no waiting.
-    pub(super) fn begin_manual_assignment(
+    pub(crate) fn begin_manual_assignment(
         &mut self,
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
@@ -179,7 +180,7 @@ impl ConsumerCore {
     }
 
     /// Partitions given up by hand.
-    pub(super) fn let_go_by_hand(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
+    pub(crate) fn let_go_by_hand(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
         if partitions.is_empty() {
             return;
         }
@@ -194,7 +195,7 @@ impl ConsumerCore {
     }
 
     /// Lets the handovers go on that waited for the application, if it has come back.
-    pub(super) fn advance_handovers(&mut self, now: Instant) {
+    pub(crate) fn advance_handovers(&mut self, now: Instant) {
         for id in self.handovers.awaiting() {
             let Some(handover) = self.handovers.open.get(&id) else {
                 continue;
@@ -207,7 +208,7 @@ impl ConsumerCore {
 
     /// As [`ConsumerCore::advance_handovers`] when the application is here, with records in its
     /// hands of which it has told how far it is.
-    pub(super) fn advance_handovers_of_present_application(&mut self, now: Instant) {
+    pub(crate) fn advance_handovers_of_present_application(&mut self, now: Instant) {
         for id in self.handovers.awaiting() {
             self.commit_before_handover(id, now);
         }
@@ -232,7 +233,7 @@ impl ConsumerCore {
         let deadline = now
             + self
                 .config
-                .max_poll_interval
+                .max_poll_interval()
                 .min(self.config.default_api_timeout);
         let mode = CommitMode::Sync { deadline };
         self.send_commit(offsets, mode, CommitPurpose::Handover, now);
@@ -241,7 +242,7 @@ impl ConsumerCore {
 
     /// Lets the handovers go on whose partitions no commit is under way for, be it well or badly
     /// ended: nothing may be committed for a partition that has been given up.
-    pub(super) fn end_commits_before_handover(&mut self, now: Instant) {
+    pub(crate) fn end_commits_before_handover(&mut self, now: Instant) {
         for id in self.uncommitting(Stage::Committing) {
             self.begin_callback(id, now);
         }
@@ -294,7 +295,7 @@ impl ConsumerCore {
     }
 
     /// The listener has returned, or there is none.
-    pub(super) fn callback_done(&mut self, id: CallbackId, now: Instant) {
+    pub(crate) fn callback_done(&mut self, id: CallbackId, now: Instant) {
         let Some(handover) = self.handovers.open.get_mut(&id) else {
             return;
         };
@@ -334,11 +335,17 @@ impl ConsumerCore {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs one instant to count from"
+)]
 mod tests {
     use std::sync::Arc;
 
+    use windlass_group::GroupConfig;
+
     use super::*;
-    use crate::Config;
+    use crate::CoreConfig;
 
     fn drain(core: &mut ConsumerCore) -> Vec<CallbackId> {
         while core.poll_request().is_some() {}
@@ -354,9 +361,9 @@ mod tests {
     #[test]
     fn the_end_of_an_old_leave_does_not_take_what_came_back() {
         let now = Instant::now();
-        let config = Config {
-            group_id: Some("group".to_owned()),
-            ..Config::default()
+        let config = CoreConfig {
+            group: Some(GroupConfig::new("group", Vec::new())),
+            ..CoreConfig::default()
         };
         let mut core = ConsumerCore::new(Arc::new(config), true, 1, now);
         let orders = TopicPartition::new("orders", 0);
@@ -380,9 +387,9 @@ mod tests {
     #[test]
     fn a_listener_that_returns_late_from_an_assignment_frees_nothing_that_goes_again() {
         let now = Instant::now();
-        let config = Config {
-            group_id: Some("group".to_owned()),
-            ..Config::default()
+        let config = CoreConfig {
+            group: Some(GroupConfig::new("group", Vec::new())),
+            ..CoreConfig::default()
         };
         let mut core = ConsumerCore::new(Arc::new(config), true, 1, now);
         let orders = BTreeSet::from([TopicPartition::new("orders", 0)]);

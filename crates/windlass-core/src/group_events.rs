@@ -6,12 +6,12 @@ use std::time::Instant;
 use windlass_group::{CallbackToken, CommitError, GroupError, GroupEvent, OffsetFetchError};
 use windlass_model::TopicPartition;
 
-use super::metadata::Interest;
-use super::{ConsumerCore, Effect};
 use crate::ConsumerError;
+use crate::metadata::Interest;
+use crate::{ConsumerCore, Effect};
 
 impl ConsumerCore {
-    pub(super) fn on_group_event(&mut self, event: GroupEvent, now: Instant) {
+    pub(crate) fn on_group_event(&mut self, event: GroupEvent, now: Instant) {
         match event {
             GroupEvent::StateChanged { from, to, reason } => {
                 tracing::debug!(%from, %to, reason, "the membership changed its state");
@@ -98,7 +98,7 @@ impl ConsumerCore {
     }
 }
 
-pub(super) fn group_error(error: GroupError) -> ConsumerError {
+pub(crate) fn group_error(error: GroupError) -> ConsumerError {
     match error {
         GroupError::GroupAuthorization { group } => ConsumerError::GroupAuthorization {
             group: group.to_string(),
@@ -112,7 +112,7 @@ pub(super) fn group_error(error: GroupError) -> ConsumerError {
     }
 }
 
-pub(super) fn commit_error(error: CommitError, topic_partition: &TopicPartition) -> ConsumerError {
+pub(crate) fn commit_error(error: CommitError, topic_partition: &TopicPartition) -> ConsumerError {
     match error {
         CommitError::RebalanceInProgress => ConsumerError::RebalanceInProgress,
         CommitError::MembershipLost { reason } => ConsumerError::CommitRefused { reason },
@@ -141,7 +141,7 @@ pub(super) fn commit_error(error: CommitError, topic_partition: &TopicPartition)
     }
 }
 
-pub(super) fn offset_fetch_error(
+pub(crate) fn offset_fetch_error(
     error: OffsetFetchError,
     topic_partition: Option<&TopicPartition>,
 ) -> ConsumerError {

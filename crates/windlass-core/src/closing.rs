@@ -5,19 +5,20 @@ use std::time::Instant;
 use windlass_group::{CommitMode, LeaveMode};
 use windlass_machine::Wakeup;
 
-use super::offsets::CommitPurpose;
-use super::{ConsumerCore, OperationId, Subscription};
 use crate::ConsumerError;
+use crate::core::Subscription;
+use crate::offsets::CommitPurpose;
+use crate::{ConsumerCore, OperationId};
 
 /// A consumer that closes. Whatever happens, it is over at the deadline.
 #[derive(Debug)]
-pub(super) struct Closing {
+pub(crate) struct Closing {
     operation: OperationId,
     deadline: Instant,
 }
 
 impl Closing {
-    pub(super) const fn poll_timeout(&self) -> Option<Wakeup> {
+    pub(crate) const fn poll_timeout(&self) -> Option<Wakeup> {
         Some(Wakeup {
             at: self.deadline,
             reason: "closing takes too long",
@@ -28,7 +29,7 @@ impl Closing {
 impl ConsumerCore {
     /// Begins the farewell. The group machine asks for the partitions back, which commits what the
     /// application has said to be done with: one that vanished may have been in the middle of more.
-    pub(super) fn close(&mut self, operation: OperationId, deadline: Instant, now: Instant) {
+    pub(crate) fn close(&mut self, operation: OperationId, deadline: Instant, now: Instant) {
         if self.closing.is_some() {
             self.fail(operation, ConsumerError::Closed);
             return;
@@ -59,11 +60,11 @@ impl ConsumerCore {
         }
     }
 
-    pub(super) const fn is_closing(&self) -> bool {
+    pub(crate) const fn is_closing(&self) -> bool {
         self.closing.is_some()
     }
 
-    pub(super) fn closing_due(&mut self, now: Instant) {
+    pub(crate) fn closing_due(&mut self, now: Instant) {
         if self
             .closing
             .as_ref()
@@ -77,7 +78,7 @@ impl ConsumerCore {
     }
 
     /// There is nothing left to do: the group machine has left, or the time is over.
-    pub(super) fn finish_closing(&mut self) {
+    pub(crate) fn finish_closing(&mut self) {
         if let Some(closing) = self.closing.take() {
             self.closed = true;
             self.done(closing.operation);

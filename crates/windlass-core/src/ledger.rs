@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
-use super::OperationId;
+use crate::OperationId;
 
 /// Records the application was handed and has not come back from. A commit by timer must stop
 /// before them; a revocation waits until there are none.

@@ -7,30 +7,33 @@ use windlass_group::CommitMode;
 use windlass_machine::Wakeup;
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
-use super::ConsumerCore;
-use super::offsets::CommitPurpose;
-use crate::Config;
+use crate::ConsumerCore;
+use crate::CoreConfig;
+use crate::offsets::CommitPurpose;
 
 /// The timer of the auto-commit, and the commit it has under way.
 #[derive(Debug)]
-pub(super) struct AutoCommit {
+pub(crate) struct AutoCommit {
     due: Option<Instant>,
-    pub(super) in_flight: bool,
+    pub(crate) in_flight: bool,
     interval: std::time::Duration,
     retry_backoff: std::time::Duration,
 }
 
 impl AutoCommit {
-    pub(super) const fn new(config: &Config) -> Self {
+    pub(crate) const fn new(config: &CoreConfig) -> Self {
         Self {
             due: None,
             in_flight: false,
-            interval: config.auto_commit_interval,
+            interval: match config.auto_commit_interval {
+                Some(interval) => interval,
+                None => std::time::Duration::MAX,
+            },
             retry_backoff: config.retry_backoff,
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Wakeup> {
+    pub(crate) fn poll_timeout(&self) -> Option<Wakeup> {
         let at = self.due?;
         Some(Wakeup {
             at,
@@ -39,23 +42,23 @@ impl AutoCommit {
     }
 
     /// A rebalance is complete, or a commit: the next one is an interval away.
-    pub(super) fn restart(&mut self, now: Instant) {
+    pub(crate) fn restart(&mut self, now: Instant) {
         self.due = Some(now + self.interval);
     }
 
     /// The commit failed in a way that may pass.
-    pub(super) fn retry(&mut self, now: Instant) {
+    pub(crate) fn retry(&mut self, now: Instant) {
         self.due = Some(now + self.retry_backoff);
     }
 
     /// There is nothing to commit for.
-    pub(super) const fn stop(&mut self) {
+    pub(crate) const fn stop(&mut self) {
         self.due = None;
     }
 }
 
 impl ConsumerCore {
-    pub(super) fn auto_commit_due(&mut self, now: Instant) {
+    pub(crate) fn auto_commit_due(&mut self, now: Instant) {
         if self.auto_commit.due.is_none_or(|due| due > now) {
             return;
         }
@@ -75,7 +78,7 @@ impl ConsumerCore {
 
     /// What there is to commit of these partitions without the application asking for it: up to what
     /// it came back from, and only where the group does not hold that already.
-    pub(super) fn auto_commit_offsets(
+    pub(crate) fn auto_commit_offsets(
         &self,
         partitions: &BTreeSet<TopicPartition>,
     ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {

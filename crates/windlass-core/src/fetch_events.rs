@@ -5,11 +5,11 @@ use std::time::Instant;
 use windlass_fetch::{FetchError, FetchEvent, ListOffsetsId, LookupError};
 use windlass_model::TopicPartition;
 
-use super::{ConsumerCore, Effect, OffsetAndTimestamp, Reply};
 use crate::ConsumerError;
+use crate::{ConsumerCore, Effect, OffsetAndTimestamp, Reply};
 
 impl ConsumerCore {
-    pub(super) fn on_fetch_event(&mut self, event: FetchEvent, now: Instant) {
+    pub(crate) fn on_fetch_event(&mut self, event: FetchEvent, now: Instant) {
         match event {
             FetchEvent::MetadataNeeded { reason } => {
                 tracing::debug!(reason, "metadata is needed");
