@@ -1,6 +1,7 @@
 //! The core behind sockets and pipes: one task owns it, one task serves each connection.
 
 mod builder;
+mod command;
 mod serve;
 mod stream;
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use windlass_protocol::{ApiKey, ErrorCode};
 
 pub use self::builder::{EmbeddedClusterBuilder, StartError};
-use self::serve::Command;
+use self::command::{Command, Peer};
 use crate::ClusterCore;
 
 /// A cluster in this process that any Kafka client can use.
@@ -58,7 +59,7 @@ impl EmbeddedCluster {
     pub fn connect(&self, node: i32) -> DuplexStream {
         const PIPE_BYTES: usize = 256 * 1024;
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let peer = stream::Peer {
+        let peer = Peer {
             node,
             host: "in-process".to_owned(),
             max_request_bytes: self.max_request_bytes,

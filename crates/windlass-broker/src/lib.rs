@@ -26,6 +26,7 @@
 //! ```
 
 mod api;
+mod appended;
 mod cluster;
 mod config;
 mod connection;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::producer_history::ProducerHistory;
 use bytes::{Bytes, BytesMut};
 use windlass_protocol::records::{BatchError, ControlRecordType, RecordBatch, RecordBatchBuilder};
+
+use crate::appended::Appended;
+use crate::producer_history::ProducerHistory;
 
 /// A transaction that was aborted, and where its records lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,19 +21,6 @@ pub(crate) struct AbortedSpan {
 pub(crate) struct ReadBatches {
     pub(crate) bytes: Bytes,
     pub(crate) next_offset: i64,
-}
-
-/// What became of an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Appended {
-    /// The records are in the log, from this offset on.
-    At(i64),
-    /// They were there already, from this offset on.
-    Duplicate(i64),
-    /// The producer's sequence has a gap.
-    OutOfSequence,
-    /// A newer incarnation of the producer is known.
-    FencedProducer,
 }
 
 /// A log.

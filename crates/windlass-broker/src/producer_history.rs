@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use windlass_protocol::records::BatchHeader;
 
-use crate::partition_log::Appended;
+use crate::appended::Appended;
 
 /// How many batches are remembered, so that a repetition is known for one: as many as a client may
 /// have in flight.

@@ -8,7 +8,7 @@ use windlass_protocol::messages::produce::{
 use windlass_protocol::records::RecordBatch;
 use windlass_protocol::{ErrorCode, ResponseKind};
 
-use crate::partition_log::Appended;
+use crate::appended::Appended;
 use crate::topic::Partition;
 use crate::{ClusterCore, Inbound};
 

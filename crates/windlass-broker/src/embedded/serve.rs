@@ -1,50 +1,15 @@
 //! The task that owns the core, and those that accept connections for it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use windlass_model::NodeId;
-use windlass_protocol::RequestKind;
 
-use super::stream::{self, Peer};
-use crate::{ClusterCore, ConnectionId, Inbound, Outbound};
-
-/// Something to be done with the core.
-pub(super) type Act = Box<dyn FnOnce(&mut ClusterCore, Instant) + Send>;
-
-/// What the core's task is told.
-pub(super) enum Command {
-    /// Somebody connected; what is to be written goes into the channel.
-    Connected {
-        node: i32,
-        responses: mpsc::UnboundedSender<BytesMut>,
-        name: tokio::sync::oneshot::Sender<ConnectionId>,
-    },
-    /// A request came.
-    Request {
-        inbound: Inbound,
-        request: Box<RequestKind>,
-    },
-    /// Somebody is gone.
-    Disconnected(ConnectionId),
-    /// Do this.
-    Act(Act),
-}
-
-impl fmt::Debug for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Connected { .. } => "Connected",
-            Self::Request { .. } => "Request",
-            Self::Disconnected(_) => "Disconnected",
-            Self::Act(_) => "Act",
-        })
-    }
-}
+use super::command::{Command, Peer};
+use super::stream;
+use crate::{ClusterCore, ConnectionId, Outbound};
 
 /// Takes connections for a node.
 pub(super) async fn accept(
@@ -138,22 +103,6 @@ fn carry_out(
         Outbound::Close { connection } => {
             connections.remove(&connection);
         }
-    }
-}
-
-/// A request, taken apart.
-pub(super) fn inbound(
-    peer: &Peer,
-    connection: ConnectionId,
-    header: &windlass_protocol::RequestHeader,
-) -> Inbound {
-    Inbound {
-        node: NodeId(peer.node),
-        connection,
-        correlation_id: header.correlation_id,
-        version: header.api_version,
-        client_id: header.client_id.clone().unwrap_or_default(),
-        host: peer.host.clone(),
     }
 }
 

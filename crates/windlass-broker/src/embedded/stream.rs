@@ -8,17 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use windlass_protocol::messages::api_versions::ApiVersionsRequest;
 use windlass_protocol::{ApiKey, LENGTH_SIZE, RequestHeader, RequestKind, frame_length};
 
-use super::serve::{Command, inbound};
+use super::command::{Command, Peer, inbound};
 use crate::ConnectionId;
-
-/// Who connected to whom.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) node: i32,
-    pub(super) host: String,
-    /// The largest request that is read, in bytes.
-    pub(super) max_request_bytes: usize,
-}
 
 /// Serves a connection until it breaks or the cluster ends.
 pub(super) fn spawn(
