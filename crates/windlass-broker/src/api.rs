@@ -9,6 +9,7 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod offsets;
 mod produce;
+mod read_replica;
 mod refusal;
 mod topic_admin;
 

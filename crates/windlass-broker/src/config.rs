@@ -20,6 +20,10 @@ pub struct ClusterConfig {
     pub max_session_timeout: Duration,
     /// How many members a group may have (`group.max.size`).
     pub max_group_size: usize,
+    /// Send consumers that say where they stand to the follower in their own rack
+    /// (`replica.selector.class`, as with Kafka's `RackAwareReplicaSelector`). Node `n` stands in
+    /// `rack-n`.
+    pub reads_from_followers: bool,
     /// The largest request that is read from a socket, in bytes (`socket.request.max.bytes`).
     pub max_request_bytes: usize,
     /// Added to the instant of the core to make the timestamps of control records, in milliseconds
@@ -36,6 +40,7 @@ impl Default for ClusterConfig {
             min_session_timeout: Duration::from_millis(100),
             max_session_timeout: Duration::from_secs(30 * 60),
             max_group_size: usize::MAX,
+            reads_from_followers: false,
             max_request_bytes: 100 * 1024 * 1024,
             start_of_time: 1_700_000_000_000,
         }

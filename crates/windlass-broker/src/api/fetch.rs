@@ -77,6 +77,11 @@ impl ClusterCore {
                 let Ok(partition) = self.readable(&waiting.inbound, topic, wish) else {
                     return true;
                 };
+                let rack = &waiting.request.rack_id;
+                let replica = self.preferred_read_replica(partition, &waiting.inbound, rack);
+                if replica.is_some() {
+                    return true;
+                }
                 let until = limit(partition, waiting.request.isolation_level);
                 bytes += partition.log.bytes_from(wish.fetch_offset, until, wanted);
                 if bytes >= wanted {
@@ -97,8 +102,12 @@ impl ClusterCore {
             for wish in &topic.partitions {
                 let data = match self.readable(inbound, topic, wish) {
                     Ok(partition) => {
-                        let data =
-                            read(partition, wish, request.isolation_level, left, nothing_yet);
+                        let replica =
+                            self.preferred_read_replica(partition, inbound, &request.rack_id);
+                        let most = if replica.is_some() { 0 } else { left };
+                        let first = nothing_yet && replica.is_none();
+                        let mut data = read(partition, wish, request.isolation_level, most, first);
+                        data.preferred_read_replica = replica.map_or(-1, |node| node.0);
                         let bytes = data.records.as_ref().map_or(0, Bytes::len);
                         left = left.saturating_sub(bytes);
                         nothing_yet &= bytes == 0;
@@ -140,7 +149,7 @@ impl ClusterCore {
         let partition = found
             .partition(wish.partition)
             .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        check_leader(partition, inbound, wish.current_leader_epoch)?;
+        self.check_replica(partition, inbound, wish.current_leader_epoch)?;
         if wish.fetch_offset < partition.log.start() || wish.fetch_offset > partition.log.end() {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
@@ -198,14 +207,20 @@ pub(super) fn check_leader(
     inbound: &Inbound,
     client_epoch: i32,
 ) -> Result<(), ErrorCode> {
+    check_epoch(partition, client_epoch)?;
+    if partition.leader != Some(inbound.node) {
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+    Ok(())
+}
+
+/// Whether the client and this node know of the same leadership.
+pub(super) fn check_epoch(partition: &Partition, client_epoch: i32) -> Result<(), ErrorCode> {
     if client_epoch >= 0 && client_epoch < partition.leader_epoch {
         return Err(ErrorCode::FENCED_LEADER_EPOCH);
     }
     if client_epoch > partition.leader_epoch {
         return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
-    }
-    if partition.leader != Some(inbound.node) {
-        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
     }
     Ok(())
 }

@@ -244,3 +244,35 @@ fn a_fetch_of_somebody_who_has_gone_is_forgotten() {
     world.pass_ms(1_000);
     assert!(world.answer(&ticket).is_none());
 }
+
+#[test]
+fn a_consumer_is_sent_to_the_follower_in_its_own_rack_and_reads_there() {
+    let mut world = World::with(|config| {
+        config.nodes = 3;
+        config.reads_from_followers = true;
+    });
+    let leader = world.act(|core, _| core.leader("events", 0)).unwrap().0;
+    let follower = leader % 3 + 1;
+    let (at_leader, near) = (world.client(leader), world.client(follower));
+    write(&mut world, at_leader, &["a"]);
+    let mut request = fetch_request(0);
+    request.rack_id = format!("rack-{follower}");
+    let answer = world.ask(at_leader, 12, request.clone());
+    let told = &answer.responses[0].partitions[0];
+    assert_eq!(told.preferred_read_replica, follower);
+    assert!(values(&answer).is_empty());
+    let answer = world.ask(near, 12, request.clone());
+    assert_eq!(offsets(&values(&answer)), [0]);
+    let told = &answer.responses[0].partitions[0];
+    assert_eq!(told.preferred_read_replica, -1);
+    // Who does not say where it stands reads from the leader, and so does who stands nowhere near.
+    for rack in ["", "rack-9"] {
+        request.rack_id = rack.to_owned();
+        let answer = world.ask(at_leader, 12, request.clone());
+        assert_eq!(offsets(&values(&answer)), [0]);
+    }
+    world.act(|core, now| core.kill_node(follower, now));
+    request.rack_id = format!("rack-{follower}");
+    let answer = world.ask(at_leader, 12, request);
+    assert_eq!(offsets(&values(&answer)), [0]);
+}
