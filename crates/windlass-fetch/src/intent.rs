@@ -167,6 +167,34 @@ impl FetchMachine {
         self.moved(now);
     }
 
+    /// The application was not given what it was handed of the partition from `position` on, and will
+    /// not be: reading goes on there. The position was this machine's own before, so the leader is not
+    /// asked about it again. Nothing happens where the position has been given up meanwhile.
+    pub fn rewind(&mut self, topic_partition: &TopicPartition, position: Position, now: Instant) {
+        self.assert_drained();
+        let state = self.partitions.get(topic_partition);
+        let Some(before) = state.and_then(PartitionState::position) else {
+            return;
+        };
+        if before == position {
+            return;
+        }
+        self.drop_queue(topic_partition);
+        let epoch = self.next_epoch();
+        if let Some(state) = self.partitions.get_mut(topic_partition) {
+            let validates = state.standing() == Standing::Validating;
+            if state.standing() == Standing::Failed {
+                state.leave_standing();
+            }
+            state.stand_at(position, epoch);
+            if validates {
+                state.validate();
+            }
+        }
+        self.free_void_fetches();
+        self.moved(now);
+    }
+
     /// Makes the position what the leader says of this end of the log.
     pub fn seek_to(&mut self, topic_partition: &TopicPartition, to: OffsetReset, now: Instant) {
         self.assert_drained();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_fetch::{FetchConfig, FetchError, OffsetReset, Standing, StartPosition};
+use windlass_fetch::{FetchConfig, FetchError, OffsetReset, Position, Standing, StartPosition};
 use windlass_model::OffsetAndMetadata;
 use windlass_protocol::ErrorCode;
 
@@ -107,6 +107,48 @@ fn a_seek_in_the_middle_of_a_partition_stops_its_part() {
     scene.send_parts(&fetch, vec![Part::of(0).batch(second)]);
     assert_eq!(scene.take(100), []);
     assert_eq!(scene.machine.buffered_bytes(), 0);
+}
+
+#[test]
+fn what_is_rewound_comes_again_without_a_question_to_the_leader() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5)]);
+    scene.assign(&[(0, at(0))]);
+    let (fetch, _) = scene.fetch();
+    scene.send_parts(&fetch, vec![Part::of(0).batch(dense(0, 5))]);
+    scene.finish(&fetch);
+    assert_eq!(scene.take(100), [(0, vec![0, 1, 2, 3, 4])]);
+    let (overtaken, request) = scene.fetch();
+    assert_eq!(wanted(&request), [(0, 5)]);
+    let given = Position {
+        offset: 2,
+        leader_epoch: epoch(5),
+    };
+    scene.input(|machine, now| machine.rewind(&partition(0), given, now));
+    assert_eq!(scene.position(0), Some(2));
+    assert_eq!(scene.standing(0), Standing::Fetching);
+    scene.send_parts(&overtaken, vec![Part::of(0).batch(dense(5, 10))]);
+    scene.finish(&overtaken);
+    assert_eq!(scene.take(100), [], "it follows what was not given yet");
+    let (fetch, request) = scene.fetch();
+    assert_eq!(wanted(&request), [(0, 2)]);
+    scene.send_parts(&fetch, vec![Part::of(0).batch(dense(0, 5))]);
+    assert_eq!(scene.take(100), [(0, vec![2, 3, 4])]);
+}
+
+#[test]
+fn a_rewind_to_where_it_stands_keeps_what_was_fetched() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5)]);
+    scene.assign(&[(0, at(0))]);
+    let (fetch, _) = scene.fetch();
+    scene.send_parts(&fetch, vec![Part::of(0).batch(dense(0, 5))]);
+    let here = Position {
+        offset: 0,
+        leader_epoch: None,
+    };
+    scene.input(|machine, now| machine.rewind(&partition(0), here, now));
+    assert_eq!(scene.take(100), [(0, vec![0, 1, 2, 3, 4])]);
 }
 
 #[test]
