@@ -1,7 +1,7 @@
 //! Committing by timer what the application came back from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use windlass_group::CommitMode;
 use windlass_machine::Wakeup;
@@ -9,6 +9,7 @@ use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use crate::ConsumerCore;
 use crate::CoreConfig;
+use crate::core::Subscription;
 use crate::offsets::CommitPurpose;
 
 /// The timer of the auto-commit, and the commit it has under way.
@@ -16,9 +17,16 @@ use crate::offsets::CommitPurpose;
 pub(crate) struct AutoCommit {
     due: Option<Instant>,
     pub(crate) in_flight: bool,
-    interval: std::time::Duration,
-    retry_backoff: std::time::Duration,
+    interval: Duration,
+    retry_backoff: Duration,
+    /// When offsets that did not change are to be committed again.
+    renewal: Option<Instant>,
 }
+
+/// How often offsets that do not change are committed for partitions assigned by hand: a group without
+/// members keeps an offset for `offsets.retention.minutes` after it was committed, one at least
+/// (KIP-211).
+const RENEWAL: Duration = Duration::from_secs(30);
 
 impl AutoCommit {
     pub(crate) const fn new(config: &CoreConfig) -> Self {
@@ -27,9 +35,10 @@ impl AutoCommit {
             in_flight: false,
             interval: match config.auto_commit_interval {
                 Some(interval) => interval,
-                None => std::time::Duration::MAX,
+                None => Duration::MAX,
             },
             retry_backoff: config.retry_backoff,
+            renewal: None,
         }
     }
 
@@ -51,6 +60,16 @@ impl AutoCommit {
         self.due = Some(now + self.retry_backoff);
     }
 
+    /// Whether offsets that the group holds already are to be committed again, so that they do not
+    /// age.
+    fn renews(&mut self, now: Instant) -> bool {
+        let is_due = self.renewal.is_none_or(|renewal| renewal <= now);
+        if is_due {
+            self.renewal = Some(now + RENEWAL);
+        }
+        is_due
+    }
+
     /// There is nothing to commit for.
     pub(crate) const fn stop(&mut self) {
         self.due = None;
@@ -67,7 +86,11 @@ impl ConsumerCore {
             return;
         }
         let partitions = self.deliverable();
-        let offsets = self.auto_commit_offsets(&partitions);
+        let by_hand = matches!(self.subscription, Subscription::Partitions(_));
+        let offsets = match by_hand && self.auto_commit.renews(now) {
+            true => self.finished_positions(&partitions),
+            false => self.auto_commit_offsets(&partitions),
+        };
         if offsets.is_empty() {
             return;
         }
@@ -82,10 +105,18 @@ impl ConsumerCore {
         &self,
         partitions: &BTreeSet<TopicPartition>,
     ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        let mut offsets = self.finished_positions(partitions);
+        offsets.retain(|partition, offset| !self.ledger.is_committed(partition, offset.offset));
+        offsets
+    }
+
+    fn finished_positions(
+        &self,
+        partitions: &BTreeSet<TopicPartition>,
+    ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         partitions
             .iter()
             .filter_map(|partition| Some((partition.clone(), self.finished_position(partition)?)))
-            .filter(|(partition, offset)| !self.ledger.is_committed(partition, offset.offset))
             .collect()
     }
 }

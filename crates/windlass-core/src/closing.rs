@@ -15,9 +15,16 @@ use crate::{ConsumerCore, OperationId};
 pub(crate) struct Closing {
     operation: OperationId,
     deadline: Instant,
+    steps_until: Instant,
 }
 
 impl Closing {
+    /// When the steps before the last one have to be over: a tenth of the time is left for leaving
+    /// the group.
+    pub(crate) const fn steps_until(&self) -> Instant {
+        self.steps_until
+    }
+
     pub(crate) const fn poll_timeout(&self) -> Option<Wakeup> {
         Some(Wakeup {
             at: self.deadline,
@@ -35,17 +42,22 @@ impl ConsumerCore {
             return;
         }
         self.auto_commit.stop();
+        let steps_until = now + deadline.saturating_duration_since(now) * 9 / 10;
         self.closing = Some(Closing {
             operation,
             deadline,
+            steps_until,
         });
+        self.hasten_handovers(steps_until, now);
         self.advance_handovers_of_present_application(now);
         if matches!(self.subscription, Subscription::Partitions(_)) && self.config.auto_commits() {
             let offsets = self.auto_commit_offsets(&self.deliverable());
             if !offsets.is_empty() {
                 self.send_commit(
                     offsets,
-                    CommitMode::Sync { deadline },
+                    CommitMode::Sync {
+                        deadline: steps_until,
+                    },
                     CommitPurpose::Closing,
                     now,
                 );

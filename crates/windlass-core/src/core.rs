@@ -7,7 +7,7 @@ use std::time::Instant;
 use windlass_assignor::{AssignError, Assignment};
 use windlass_fetch::{FetchEvent, FetchMachine};
 use windlass_group::{AssignmentToken, GroupEvent, GroupMachine};
-use windlass_machine::{OutgoingRequest, RequestFailure, RequestId, Wakeup};
+use windlass_machine::{RequestFailure, RequestId, Wakeup};
 use windlass_model::{TopicName, TopicPartition};
 use windlass_protocol::ResponseKind;
 use windlass_protocol::fetch_response::FetchPart;
@@ -15,11 +15,11 @@ use windlass_protocol::fetch_response::FetchPart;
 use crate::auto_commit::AutoCommit;
 use crate::closing::Closing;
 use crate::errors::WaitingErrors;
+use crate::handover::Handovers;
 use crate::ledger::Ledger;
 use crate::metadata::{Interest, Metadata, MetadataEvent};
 use crate::offsets::OffsetWork;
 use crate::poll::PendingPoll;
-use crate::rebalance::Handovers;
 use crate::{CallbackId, ConsumerError, CoreConfig, Effect, Intent, OperationId, Progress, Reply};
 
 /// How the partitions come to this consumer.
@@ -59,7 +59,6 @@ pub struct ConsumerCore {
     pub(crate) closed: bool,
     pub(crate) events: VecDeque<MachineEvent>,
     pub(crate) errors: WaitingErrors,
-    pub(crate) requests: VecDeque<OutgoingRequest>,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) attention: u64,
     pub(crate) listens: bool,
@@ -89,7 +88,6 @@ impl ConsumerCore {
             closed: false,
             events: VecDeque::new(),
             errors: WaitingErrors::default(),
-            requests: VecDeque::new(),
             effects: VecDeque::new(),
             attention: 0,
             listens,
@@ -173,16 +171,12 @@ impl ConsumerCore {
         self.with_fetch(|fetch| fetch.handle_timeout(now));
         self.auto_commit_due(now);
         self.offset_work_due(now);
+        self.handovers_due(now);
         self.closing_due(now);
         self.settle(now);
     }
 
-    /// The next request to send.
-    pub fn poll_request(&mut self) -> Option<OutgoingRequest> {
-        self.requests.pop_front()
-    }
-
-    /// The next thing to do besides requests.
+    /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
@@ -196,6 +190,7 @@ impl ConsumerCore {
             self.metadata.poll_timeout(),
             self.auto_commit.poll_timeout(),
             self.offset_work.poll_timeout(),
+            self.handovers.poll_timeout(),
             self.closing.as_ref().and_then(Closing::poll_timeout),
         ];
         machines.into_iter().fold(None, Wakeup::earlier)
@@ -229,7 +224,7 @@ impl ConsumerCore {
 
     pub(crate) fn assert_drained(&self) {
         debug_assert!(
-            self.requests.is_empty() && self.effects.is_empty(),
+            self.effects.is_empty(),
             "one input, drain every output, then the next input"
         );
     }
@@ -238,8 +233,8 @@ impl ConsumerCore {
         if let Some(through) = progress.through {
             self.ledger.come_back(through);
         }
-        // Who commits has not come back from the record in hand, though the commit covers it.
-        if !matches!(intent, Intent::Commit { .. }) {
+        // Who asks for anything else has not come back from the record in hand.
+        if intent.comes_back() {
             self.ledger.advance(&progress.partial);
         }
     }
@@ -258,25 +253,28 @@ impl ConsumerCore {
                 self.end_poll(poll, now);
                 self.done(operation);
             }
-            Intent::CheckIn => self.check_in(operation, now),
+            Intent::CheckIn => self.check_in(operation, progress, now),
             Intent::Subscribe(topics) => self.subscribe(operation, topics, now),
-            Intent::Unsubscribe => self.unsubscribe(operation, now),
-            Intent::Assign(partitions) => self.assign(operation, partitions, now),
+            Intent::Unsubscribe => self.unsubscribe(operation, progress, now),
+            Intent::Assign(partitions) => self.assign(operation, partitions, progress, now),
             Intent::Commit { what, retry_until } => {
-                self.commit(operation, what, retry_until, &progress.partial, now);
+                self.commit(operation, what, retry_until, progress, now);
             }
             Intent::Assignment => self.reply(
                 operation,
                 Reply::Partitions(self.fetch.assigned().cloned().collect()),
             ),
             Intent::Committed(partitions) => self.committed(operation, partitions, deadline, now),
-            Intent::Position(partition) => self.position(operation, partition, deadline),
-            Intent::FinishedPosition(partition) => match self.ledger.before_out(&partition) {
-                Some(before) => self.reply(operation, Reply::Position(before.offset)),
-                None => self.position(operation, partition, deadline),
-            },
+            Intent::Position(partition) => {
+                let within = self.ledger.given_position(&partition, progress);
+                self.position(operation, partition, within, deadline);
+            }
+            Intent::FinishedPosition(partition) => {
+                let within = self.ledger.before_out(&partition).cloned();
+                self.position(operation, partition, within, deadline);
+            }
             Intent::Seek(partition, to) => self.seek(operation, &partition, to, now),
-            Intent::Pause(partitions) => self.pause(operation, &partitions, now),
+            Intent::Pause(partitions) => self.pause(operation, &partitions, progress, now),
             Intent::Resume(partitions) => self.resume(operation, &partitions, now),
             Intent::ListOffsets(queries) => self.list_offsets(operation, queries, deadline, now),
             Intent::Close => self.close(operation, deadline, now),
@@ -329,13 +327,19 @@ impl ConsumerCore {
         self.done(operation);
     }
 
-    pub(crate) fn unsubscribe(&mut self, operation: OperationId, now: Instant) {
+    /// The application is done with what it was given, and will not be given anything else of it.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        operation: OperationId,
+        progress: &Progress,
+        now: Instant,
+    ) {
+        self.come_back_from_all(progress, now);
         match std::mem::take(&mut self.subscription) {
             Subscription::None => {}
             Subscription::Topics(_) => {
-                self.with_group(|group| group.unsubscribe(now));
-                self.settle(now);
                 self.advance_handovers_of_present_application(now);
+                self.with_group(|group| group.unsubscribe(now));
             }
             Subscription::Partitions(partitions) => {
                 self.subscription = Subscription::Partitions(partitions);
@@ -351,9 +355,11 @@ impl ConsumerCore {
         &mut self,
         operation: OperationId,
         partitions: BTreeSet<TopicPartition>,
+        progress: &Progress,
         now: Instant,
     ) {
         if let Subscription::Topics(_) = self.subscription {
+            self.come_back_from_all(progress, now);
             self.with_group(|group| group.unsubscribe(now));
         }
         let topics = partitions
@@ -376,6 +382,14 @@ impl ConsumerCore {
             self.auto_commit.restart(now);
         }
         self.done(operation);
+    }
+
+    fn come_back_from_all(&mut self, progress: &Progress, now: Instant) {
+        let out = self.ledger.all_out();
+        self.take_back(&out, progress, now);
+        for partition in &out {
+            self.ledger.come_back_from(partition);
+        }
     }
 
     pub(crate) fn drop_manual_assignment(&mut self, now: Instant) {

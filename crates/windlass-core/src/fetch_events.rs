@@ -6,7 +6,7 @@ use windlass_fetch::{FetchError, FetchEvent, ListOffsetsId, LookupError};
 use windlass_model::TopicPartition;
 
 use crate::ConsumerError;
-use crate::{ConsumerCore, Effect, OffsetAndTimestamp, Reply};
+use crate::{ConsumerCore, OffsetAndTimestamp, Reply};
 
 impl ConsumerCore {
     pub(crate) fn on_fetch_event(&mut self, event: FetchEvent, now: Instant) {
@@ -16,8 +16,7 @@ impl ConsumerCore {
                 self.metadata.request_refresh(now);
             }
             FetchEvent::BrokerFound { node, endpoint } => {
-                self.effects
-                    .push_back(Effect::BrokerFound { node, endpoint });
+                tracing::debug!(%node, %endpoint, "a broker was named by another");
             }
             FetchEvent::PositionReset {
                 topic_partition,
@@ -35,7 +34,7 @@ impl ConsumerCore {
                 self.errors.add(fetch_error(error, topic_partition));
             }
             FetchEvent::RecordsReady => {}
-            FetchEvent::OffsetsListed { id, results } => self.offsets_listed(id, results),
+            FetchEvent::OffsetsListed { id, results } => self.offsets_listed(id, results, now),
             other => tracing::debug!(?other, "the fetch machine has news"),
         }
     }
@@ -47,8 +46,9 @@ impl ConsumerCore {
             TopicPartition,
             Result<Option<windlass_fetch::FoundOffset>, LookupError>,
         >,
+        now: Instant,
     ) {
-        let Some(operation) = self.take_lookup(id) else {
+        let Some(operation) = self.take_lookup(id, now) else {
             return;
         };
         let listed: Result<_, ConsumerError> = results

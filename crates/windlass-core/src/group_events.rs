@@ -22,8 +22,6 @@ impl ConsumerCore {
                 reason,
             } => {
                 tracing::debug!(%node, %endpoint, reason, "coordinator found");
-                self.effects
-                    .push_back(Effect::BrokerFound { node, endpoint });
             }
             GroupEvent::CoordinatorLost { node, reason } => {
                 tracing::info!(%node, reason, "the coordinator is not known any more");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
-use crate::OperationId;
+use crate::{OperationId, Progress};
 
 /// Records the application was handed and has not come back from. A commit by timer must stop
 /// before them; a revocation waits until there are none.
@@ -54,13 +54,49 @@ impl Ledger {
         }
     }
 
-    /// The application has finished what lies below these offsets, but not what lies above.
+    /// The application has finished what lies below these offsets, but not what lies above. It may
+    /// have committed ahead of that: a mark is never taken back.
     pub(crate) fn advance(&mut self, progress: &BTreeMap<TopicPartition, OffsetAndMetadata>) {
         for (topic_partition, offset) in progress {
-            if let Some(out) = self.out.get_mut(topic_partition) {
+            if let Some(out) = self.out.get_mut(topic_partition)
+                && out.before.offset < offset.offset
+            {
                 out.before = offset.clone();
             }
         }
+    }
+
+    /// Where the application stands in the partition, if that lies before the end of what it was
+    /// handed: after what it was given of it.
+    pub(crate) fn given_position(
+        &self,
+        topic_partition: &TopicPartition,
+        progress: &Progress,
+    ) -> Option<OffsetAndMetadata> {
+        if self.last <= progress.given {
+            return None;
+        }
+        let out = self.out.get(topic_partition).filter(|out| out.current)?;
+        let partial = progress.partial.get(topic_partition);
+        Some(partial.unwrap_or(&out.before).clone())
+    }
+
+    /// The partitions of which something is out.
+    pub(crate) fn all_out(&self) -> BTreeSet<TopicPartition> {
+        self.out.keys().cloned().collect()
+    }
+
+    /// What was not given of the partition is no longer the application's to give out; with what it
+    /// was given it may still be at work.
+    pub(crate) fn take_back(&mut self, topic_partition: &TopicPartition) {
+        if let Some(out) = self.out.get_mut(topic_partition) {
+            out.current = false;
+        }
+    }
+
+    /// The application came back from all that it was given of the partition.
+    pub(crate) fn come_back_from(&mut self, topic_partition: &TopicPartition) {
+        self.out.remove(topic_partition);
     }
 
     /// Where the partition stood before what is out, if anything of it is.
@@ -89,11 +125,6 @@ impl Ledger {
                 out.before = to.clone();
             }
         }
-    }
-
-    /// The position moved to before everything.
-    pub(crate) fn move_to_beginning(&mut self, topic_partition: &TopicPartition) {
-        self.out.remove(topic_partition);
     }
 
     /// Whether anything of these partitions is out.

@@ -8,6 +8,7 @@
 //!
 //! The rule of use is that of every machine: one input, drain every output, then the next input.
 
+mod application;
 mod auto_commit;
 mod closing;
 mod config;
@@ -16,6 +17,7 @@ mod error;
 mod errors;
 mod fetch_events;
 mod group_events;
+mod handover;
 mod ledger;
 mod metadata;
 mod offsets;
@@ -25,11 +27,12 @@ mod positions;
 mod rebalance;
 mod routing;
 
+pub use self::application::{Application, CutRecord, NextStep};
 pub use self::config::CoreConfig;
 pub use self::core::ConsumerCore;
 pub use self::error::{Advice, ConsumerError};
+pub use self::handover::CallbackId;
 pub use self::operation::{
     CallbackKind, CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId,
     Progress, Reply, SeekTo,
 };
-pub use self::rebalance::CallbackId;

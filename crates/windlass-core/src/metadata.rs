@@ -100,18 +100,6 @@ impl Metadata {
         }
     }
 
-    /// Adds to what `who` is interested in.
-    pub(crate) fn add_interest(
-        &mut self,
-        who: Interest,
-        topics: impl IntoIterator<Item = TopicName>,
-        now: Instant,
-    ) {
-        let mut all = self.interests.remove(&who).unwrap_or_default();
-        all.extend(topics);
-        self.set_interest(who, all, now);
-    }
-
     /// Somebody found the metadata wrong: ask again, at once or after the running backoff.
     pub(crate) fn request_refresh(&mut self, now: Instant) {
         self.ask_soon(now);
@@ -132,7 +120,7 @@ impl Metadata {
                 .set(Timer::Refresh, now + self.config.metadata_max_age);
         }
         let wanted = std::mem::take(&mut self.wanted);
-        if self.topics_of_interest() != self.asked_topics {
+        if !self.topics_of_interest().is_subset(&self.asked_topics) {
             self.ask(now);
         } else if wanted {
             self.ask_soon(now);

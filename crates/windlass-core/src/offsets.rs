@@ -3,17 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use windlass_fetch::ListOffsetsId;
+use windlass_fetch::{ListOffsetsId, Standing};
 use windlass_group::{
     CommitError, CommitId, CommitMode, GroupMachine, OffsetFetchId, OffsetFetchResults,
 };
 use windlass_machine::Wakeup;
-use windlass_model::{OffsetAndMetadata, TopicPartition};
+use windlass_model::{OffsetAndMetadata, TopicName, TopicPartition};
 
 use crate::ConsumerError;
 use crate::core::Subscription;
 use crate::group_events::{commit_error, offset_fetch_error};
-use crate::{CommitWhat, ConsumerCore, OperationId, Reply};
+use crate::{CommitWhat, ConsumerCore, OperationId, Progress, Reply};
+
+/// How many times longer than after what may pass one waits before asking again for what was refused:
+/// somebody has to grant it first.
+const REFUSED_PATIENCE: u32 = 10;
 
 /// Why a commit was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +46,11 @@ pub(crate) struct OffsetWork {
     pub(crate) commits:
         BTreeMap<CommitId, (CommitPurpose, BTreeMap<TopicPartition, OffsetAndMetadata>)>,
     offset_fetches: BTreeMap<OffsetFetchId, OffsetFetchPurpose>,
-    pub(crate) lookups: BTreeMap<ListOffsetsId, OperationId>,
+    /// Offsets that are looked up, and of which topics.
+    pub(crate) lookups: BTreeMap<ListOffsetsId, (OperationId, BTreeSet<TopicName>)>,
     pub(crate) positions: BTreeMap<OperationId, (TopicPartition, Instant)>,
     /// Partitions whose committed offsets could not be told, and when to ask for them again.
-    pub(crate) again: Option<(Instant, BTreeSet<TopicPartition>)>,
+    again: BTreeMap<Instant, BTreeSet<TopicPartition>>,
 }
 
 impl OffsetWork {
@@ -55,9 +60,9 @@ impl OffsetWork {
             at,
             reason: "a position is waited for",
         });
-        let again = self.again.as_ref().map(|(at, _)| *at);
+        let again = self.again.keys().next();
         let again = again.map(|at| Wakeup {
-            at,
+            at: *at,
             reason: "committed offsets are asked for again",
         });
         Wakeup::earlier(position, again)
@@ -65,9 +70,19 @@ impl OffsetWork {
 
     fn ask_again(&mut self, partitions: BTreeSet<TopicPartition>, at: Instant) {
         if !partitions.is_empty() {
-            let (_, waiting) = self.again.get_or_insert_with(|| (at, BTreeSet::new()));
-            waiting.extend(partitions);
+            self.again.entry(at).or_default().extend(partitions);
         }
+    }
+
+    /// The partitions whose committed offsets are to be asked for again by now.
+    pub(crate) fn due_again(&mut self, now: Instant) -> BTreeSet<TopicPartition> {
+        let mut due = BTreeSet::new();
+        while let Some(first) = self.again.first_entry()
+            && *first.key() <= now
+        {
+            due.extend(first.remove());
+        }
+        due
     }
 }
 
@@ -77,7 +92,7 @@ impl ConsumerCore {
         operation: OperationId,
         what: CommitWhat,
         retry_until: Option<Instant>,
-        partial: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        progress: &Progress,
         now: Instant,
     ) {
         let offsets = match what {
@@ -88,7 +103,7 @@ impl ConsumerCore {
                 return;
             }
             CommitWhat::HandedOut | CommitWhat::Finished => {
-                match self.handed_out_offsets(partial, matches!(what, CommitWhat::Finished)) {
+                match self.handed_out_offsets(progress, matches!(what, CommitWhat::Finished)) {
                     Ok(offsets) => offsets,
                     Err(error) => {
                         self.fail(operation, error);
@@ -121,6 +136,12 @@ impl ConsumerCore {
             );
             return;
         }
+        let untold = |partition: &&TopicPartition| self.handovers.arrives_untold(partition);
+        if let Some(untold) = offsets.keys().find(untold) {
+            let reason = format!("{untold} was lost, and has come back since");
+            self.fail(operation, ConsumerError::CommitRefused { reason });
+            return;
+        }
         if offsets.is_empty() {
             self.done(operation);
             return;
@@ -137,12 +158,12 @@ impl ConsumerCore {
         }
     }
 
-    /// Everything the application was handed, in the partitions it owns; of what it holds in part,
-    /// what it has told to be done with. A group that waited for its leave in vain has taken away
+    /// Everything the application was given, or came back from, in the partitions it owns and has not
+    /// said its last word about. A group that waited for its leave in vain has taken away
     /// what it still seems to have: nothing to be said of that, unless it works on records of it.
     fn handed_out_offsets(
         &self,
-        partial: &BTreeMap<TopicPartition, OffsetAndMetadata>,
+        progress: &Progress,
         finished: bool,
     ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ConsumerError> {
         let owned = match self.subscription {
@@ -163,16 +184,15 @@ impl ConsumerCore {
             let reason = "the group did not wait for partitions to be given up".to_owned();
             return Err(ConsumerError::CommitRefused { reason });
         }
-        let position = |partition: &TopicPartition| {
-            partial.get(partition).cloned().or_else(|| match finished {
-                true => self.finished_position(partition),
-                false => self.handed_out_position(partition),
-            })
+        let position = |partition: &TopicPartition| match finished {
+            true => self.finished_position(partition),
+            false => self.given_position(partition, progress),
         };
         Ok(self
             .fetch
             .assigned()
-            .filter(|partition| is_owned(partition))
+            .filter(|partition| is_owned(partition) && !self.handovers.lets_go(partition))
+            .filter(|partition| !self.handovers.arrives_untold(partition))
             .filter_map(|partition| Some((partition.clone(), position(partition)?)))
             .collect())
     }
@@ -225,17 +245,22 @@ impl ConsumerCore {
                 }
             }
         }
-        self.end_commits_before_handover(now);
+        self.end_commit_before_handovers(id, now);
     }
 
-    /// Whether a commit for any of these partitions is under way.
-    pub(crate) fn is_being_committed(&self, partitions: &BTreeSet<TopicPartition>) -> bool {
-        let mut committing = self
-            .offset_work
-            .commits
-            .values()
-            .flat_map(|(_, offsets)| offsets.keys());
-        committing.any(|partition| partitions.contains(partition))
+    /// The commits for any of these partitions that are under way.
+    pub(crate) fn commits_under_way(
+        &self,
+        partitions: &BTreeSet<TopicPartition>,
+    ) -> BTreeSet<CommitId> {
+        let concerns = |offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>| {
+            offsets.keys().any(|own| partitions.contains(own))
+        };
+        let commits = self.offset_work.commits.iter();
+        commits
+            .filter(|(_, (_, offsets))| concerns(offsets))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Remembers what the group holds now; the first error of all, if there is any.
@@ -293,9 +318,8 @@ impl ConsumerCore {
                     .insert(id, OffsetFetchPurpose::Start(partitions));
             }
             None => {
-                for partition in &partitions {
-                    self.with_fetch(|fetch| fetch.set_committed(partition, None, now));
-                }
+                let nothing = partitions.into_iter().map(|partition| (partition, None));
+                self.with_fetch(|fetch| fetch.set_committed_offsets(nothing, now));
             }
         }
     }
@@ -327,39 +351,44 @@ impl ConsumerCore {
         }
     }
 
-    /// Partitions of which nothing was told stay assigned, so they are asked for again.
+    /// Partitions of which nothing was told stay assigned, so they are asked for again as long as they
+    /// wait for the answer: one that was sought has no use for it.
     fn start_from(
         &mut self,
         partitions: BTreeSet<TopicPartition>,
         mut results: OffsetFetchResults,
         now: Instant,
     ) {
+        let mut told = Vec::new();
         let mut again = BTreeSet::new();
+        let mut refused = BTreeSet::new();
         for partition in partitions {
             match results.remove(&partition) {
                 Some(Ok(offset)) => {
                     if let Some(offset) = &offset {
                         self.ledger.note_committed(&partition, offset);
                     }
-                    self.with_fetch(|fetch| fetch.set_committed(&partition, offset, now));
+                    told.push((partition, offset));
                 }
-                Some(Err(error)) => {
-                    if !error.is_retriable() {
-                        self.errors.add(offset_fetch_error(error, Some(&partition)));
-                    }
-                    again.insert(partition);
+                _ if self.fetch.standing(&partition) != Some(Standing::Awaiting) => {}
+                Some(Err(error)) if !error.is_retriable() => {
+                    self.errors.add(offset_fetch_error(error, Some(&partition)));
+                    refused.insert(partition);
                 }
-                None => {
+                Some(Err(_)) | None => {
                     again.insert(partition);
                 }
             }
         }
+        self.with_fetch(|fetch| fetch.set_committed_offsets(told, now));
+        let pause = self.config.retry_backoff_max;
+        self.offset_work.ask_again(again, now + pause);
         self.offset_work
-            .ask_again(again, now + self.config.retry_backoff_max);
+            .ask_again(refused, now + pause * REFUSED_PATIENCE);
     }
 
     pub(crate) fn forget_offset_work(&mut self, partitions: &BTreeSet<TopicPartition>) {
-        if let Some((_, waiting)) = &mut self.offset_work.again {
+        for waiting in self.offset_work.again.values_mut() {
             waiting.retain(|partition| !partitions.contains(partition));
         }
         for purpose in self.offset_work.offset_fetches.values_mut() {

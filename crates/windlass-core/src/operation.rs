@@ -6,24 +6,28 @@ use std::time::Instant;
 
 use windlass_fetch::{OffsetReset, TakenRecords};
 use windlass_group::{AssignmentJob, AssignmentToken};
+use windlass_machine::OutgoingRequest;
 use windlass_model::{
     BrokerEndpoint, Cluster, NodeId, OffsetAndMetadata, TopicName, TopicPartition,
 };
 
 use crate::ConsumerError;
-use crate::rebalance::CallbackId;
+use crate::handover::CallbackId;
 
 /// The name of something the application asked for; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
 
-/// How far the application is with what it was handed: everything of all polls up to `through`, and
-/// of the poll after it what lies below the offsets in `partial`.
+/// How far the application is with what it was handed: it came back from everything of all polls up
+/// to `through`, was given everything of all polls up to `given`, and of the poll after that what lies
+/// below the offsets in `partial`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The last poll whose records the application has come back from.
     pub through: Option<OperationId>,
-    /// Next offsets inside the records that are still in its hands.
+    /// The last poll whose records the application was given to the end.
+    pub given: Option<OperationId>,
+    /// Next offsets inside the records that it was handed and not given to the end.
     pub partial: BTreeMap<TopicPartition, OffsetAndMetadata>,
 }
 
@@ -59,10 +63,10 @@ pub enum SeekTo {
 /// What to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitWhat {
-    /// Everything handed out so far.
+    /// Everything given out so far, the record in hand included.
     HandedOut,
-    /// Everything the application is done with: of records that came and were not given out to it
-    /// one by one yet, nothing.
+    /// Everything the application came back from: where a caller that is not the application cannot
+    /// say how far it is.
     Finished,
     /// These offsets.
     Offsets(BTreeMap<TopicPartition, OffsetAndMetadata>),
@@ -97,13 +101,15 @@ pub enum Intent {
     Assignment,
     /// The committed offsets of these partitions.
     Committed(BTreeSet<TopicPartition>),
-    /// The position of this partition, waited for while it is not known.
+    /// The offset after what the application was given of this partition, waited for while it is not
+    /// known.
     Position(TopicPartition),
-    /// As [`Intent::Position`], but before what came and was not given out one by one yet.
+    /// As [`Intent::Position`], but after what the application came back from.
     FinishedPosition(TopicPartition),
     /// Move a position.
     Seek(TopicPartition, SeekTo),
-    /// Hand out and fetch nothing of these until they are resumed.
+    /// Hand out and fetch nothing of these until they are resumed; what was handed out of them and
+    /// not given comes again then.
     Pause(BTreeSet<TopicPartition>),
     /// End the pause of these.
     Resume(BTreeSet<TopicPartition>),
@@ -111,6 +117,16 @@ pub enum Intent {
     ListOffsets(BTreeMap<TopicPartition, OffsetQuery>),
     /// Commit what auto-commit covers, leave the group, and stop, all by the deadline.
     Close,
+}
+
+impl Intent {
+    /// Whether who asks for this has come back from what it was given.
+    pub(crate) const fn comes_back(&self) -> bool {
+        matches!(
+            self,
+            Self::Poll { .. } | Self::CheckIn | Self::Unsubscribe | Self::Close
+        )
+    }
 }
 
 /// What the application is told.
@@ -146,9 +162,22 @@ pub enum CallbackKind {
     Lost,
 }
 
-/// What the core wants done, besides requests.
+impl CallbackKind {
+    /// What happens to the partitions, in a word.
+    pub(crate) const fn participle(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Assigned => "assigned",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// What the core wants done, in this order: what a request depends on comes before it.
 #[derive(Debug)]
 pub enum Effect {
+    /// Send this request.
+    Send(OutgoingRequest),
     /// Tell the application.
     Reply {
         /// What it had asked for.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use windlass_fetch::Position;
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use crate::ConsumerError;
-use crate::{ConsumerCore, Effect, OperationId, Reply};
+use crate::{ConsumerCore, Effect, OperationId, Progress, Reply};
 
 /// The application waits for records.
 #[derive(Clone, Copy, Debug)]
@@ -76,14 +77,43 @@ impl ConsumerCore {
     }
 
     /// The application holds records and wants to know which of them it may still give out. It is
-    /// here now, so what waits for it may go on.
-    pub(crate) fn check_in(&mut self, operation: OperationId, now: Instant) {
+    /// here now, so what waits for it may go on. What it may not give out is taken back.
+    pub(crate) fn check_in(&mut self, operation: OperationId, progress: &Progress, now: Instant) {
+        let out = self.ledger.all_out();
+        let (kept, withdrawn): (BTreeSet<_>, BTreeSet<_>) =
+            out.into_iter().partition(|partition| {
+                self.fetch.is_assigned(partition) && !self.handovers.holds(partition)
+            });
+        self.take_back(&withdrawn, progress, now);
+        for partition in &withdrawn {
+            self.ledger.come_back_from(partition);
+        }
         self.advance_handovers_of_present_application(now);
         // Whoever takes records one by one polls less often than that.
         self.with_group(|group| group.application_polling(false, now));
-        let mut deliverable = self.deliverable();
-        deliverable.retain(|partition| self.ledger.is_current(partition));
+        let current = |partition: &TopicPartition| self.ledger.is_current(partition);
+        let deliverable = kept.into_iter().filter(current).collect();
         self.reply(operation, Reply::Partitions(deliverable));
+    }
+
+    /// What the application was handed of these partitions and was not given is its own no longer:
+    /// in the same step they stand where the application stands.
+    pub(crate) fn take_back(
+        &mut self,
+        partitions: &BTreeSet<TopicPartition>,
+        progress: &Progress,
+        now: Instant,
+    ) {
+        for partition in partitions {
+            if let Some(given) = self.ledger.given_position(partition, progress) {
+                let given = Position {
+                    offset: given.offset,
+                    leader_epoch: given.leader_epoch,
+                };
+                self.with_fetch(|fetch| fetch.rewind(partition, given, now));
+                self.ledger.take_back(partition);
+            }
+        }
     }
 
     /// The partitions whose records may be given out: assigned, and not about to go.
@@ -95,11 +125,18 @@ impl ConsumerCore {
             .collect()
     }
 
-    /// Where the application stands in the partition: after everything it was handed.
-    pub(crate) fn handed_out_position(
+    /// Where the application stands in the partition: after everything it was given.
+    pub(crate) fn given_position(
         &self,
         partition: &TopicPartition,
+        progress: &Progress,
     ) -> Option<OffsetAndMetadata> {
+        let within = self.ledger.given_position(partition, progress);
+        within.or_else(|| self.handed_out_position(partition))
+    }
+
+    /// Where reading goes on: after everything the application was handed.
+    fn handed_out_position(&self, partition: &TopicPartition) -> Option<OffsetAndMetadata> {
         let position = self.fetch.position(partition)?;
         Some(OffsetAndMetadata {
             offset: position.offset,

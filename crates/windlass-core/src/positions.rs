@@ -3,20 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use windlass_fetch::{ListOffsetsId, OffsetLookup, OffsetReset};
-use windlass_model::TopicPartition;
+use windlass_fetch::{ListOffsetsId, OffsetLookup, OffsetReset, Standing};
+use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use crate::ConsumerError;
 use crate::metadata::Interest;
-use crate::{ConsumerCore, OffsetQuery, OperationId, Reply, SeekTo};
+use crate::{ConsumerCore, OffsetQuery, OperationId, Progress, Reply, SeekTo};
 
 impl ConsumerCore {
     pub(crate) fn position(
         &mut self,
         operation: OperationId,
         partition: TopicPartition,
+        within: Option<OffsetAndMetadata>,
         deadline: Instant,
     ) {
+        if let Some(within) = within {
+            self.reply(operation, Reply::Position(within.offset));
+            return;
+        }
         if !self.fetch.is_assigned(&partition) {
             self.fail(
                 operation,
@@ -54,9 +59,9 @@ impl ConsumerCore {
     }
 
     pub(crate) fn offset_work_due(&mut self, now: Instant) {
-        if let Some((_, partitions)) = self.offset_work.again.take_if(|(at, _)| *at <= now) {
-            self.ask_for_committed(partitions, now);
-        }
+        let mut again = self.offset_work.due_again(now);
+        again.retain(|partition| self.fetch.standing(partition) == Some(Standing::Awaiting));
+        self.ask_for_committed(again, now);
         let late: Vec<_> = self
             .offset_work
             .positions
@@ -99,7 +104,8 @@ impl ConsumerCore {
         self.attention += 1;
         match &to {
             SeekTo::Offset(offset) => self.ledger.move_away(partition, Some(offset)),
-            SeekTo::Reset(OffsetReset::Earliest) => self.ledger.move_to_beginning(partition),
+            // Nothing lies before that: no commit goes back for what the application is at.
+            SeekTo::Reset(OffsetReset::Earliest) => self.ledger.come_back_from(partition),
             SeekTo::Reset(OffsetReset::Latest | OffsetReset::None) => {
                 self.ledger.move_away(partition, None);
             }
@@ -119,11 +125,15 @@ impl ConsumerCore {
         &mut self,
         operation: OperationId,
         partitions: &BTreeSet<TopicPartition>,
+        progress: &Progress,
         now: Instant,
     ) {
         if self.refuse_foreign(operation, "pause", partitions) {
             return;
         }
+        // Records of them may be on their way to the application.
+        self.attention += 1;
+        self.take_back(partitions, progress, now);
         self.with_fetch(|fetch| fetch.pause(partitions, now));
         self.done(operation);
     }
@@ -171,18 +181,27 @@ impl ConsumerCore {
         deadline: Instant,
         now: Instant,
     ) {
-        let topics = queries.keys().map(|partition| partition.topic.clone());
-        self.metadata.add_interest(Interest::Question, topics, now);
+        let topics: BTreeSet<_> = queries.keys().map(|asked| asked.topic.clone()).collect();
         let queries = queries
             .into_iter()
             .map(|(partition, query)| (partition, lookup(query)))
             .collect();
         let id = self.with_fetch(|fetch| fetch.list_offsets(queries, deadline, now));
-        self.offset_work.lookups.insert(id, operation);
+        self.offset_work.lookups.insert(id, (operation, topics));
+        self.renew_question_interest(now);
     }
 
-    pub(crate) fn take_lookup(&mut self, id: ListOffsetsId) -> Option<OperationId> {
-        self.offset_work.lookups.remove(&id)
+    /// A lookup is answered: nobody is interested in its topics on its account any longer.
+    pub(crate) fn take_lookup(&mut self, id: ListOffsetsId, now: Instant) -> Option<OperationId> {
+        let (operation, _) = self.offset_work.lookups.remove(&id)?;
+        self.renew_question_interest(now);
+        Some(operation)
+    }
+
+    fn renew_question_interest(&mut self, now: Instant) {
+        let lookups = self.offset_work.lookups.values();
+        let topics = lookups.flat_map(|(_, topics)| topics).cloned().collect();
+        self.metadata.set_interest(Interest::Question, topics, now);
     }
 }
 

@@ -1,80 +1,20 @@
 //! Partitions that come and go: hold, commit, tell the listener, let go.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use windlass_fetch::StartPosition;
-use windlass_group::{CallbackToken, CommitMode};
+use windlass_group::{CallbackToken, CommitId, CommitMode};
 use windlass_model::TopicPartition;
 
+use crate::closing::Closing;
 use crate::core::Subscription;
+use crate::handover::{Handover, Stage};
 use crate::offsets::CommitPurpose;
-use crate::{CallbackKind, ConsumerCore, Effect};
+use crate::{CallbackId, CallbackKind, ConsumerCore, ConsumerError, Effect};
 
-/// The name of a call to the listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallbackId(pub u64);
-
-/// How far a handover is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Records of the partitions are in the application's hands; wait until it comes back.
-    AwaitingApplication,
-    /// What it came back from, or what it asked to be committed, is being committed.
-    Committing,
-    /// The listener is at work.
-    Callback,
-    /// What the listener, or the application meanwhile, asked to be committed is being committed.
-    LettingGo,
-}
-
-/// Partitions on their way in or out.
-#[derive(Debug)]
-struct Handover {
-    kind: CallbackKind,
-    /// The group machine's name for it; none where the group machine does not wait.
-    token: Option<CallbackToken>,
-    partitions: BTreeSet<TopicPartition>,
-    stage: Stage,
-}
-
-/// The handovers under way, by the name of their call to the listener.
-#[derive(Debug, Default)]
-pub(crate) struct Handovers {
-    open: BTreeMap<CallbackId, Handover>,
-    counter: u64,
-}
-
-impl Handovers {
-    /// Whether the partition is on its way out.
-    pub(crate) fn holds(&self, partition: &TopicPartition) -> bool {
-        self.open.values().any(|handover| {
-            handover.kind == CallbackKind::Revoked && handover.partitions.contains(partition)
-        })
-    }
-
-    /// Whether the partition is on its way, in or out.
-    fn concern(&self, partition: &TopicPartition) -> bool {
-        self.open.values().any(|handover| {
-            handover.kind != CallbackKind::Lost && handover.partitions.contains(partition)
-        })
-    }
-
-    fn open(&mut self, handover: Handover) -> CallbackId {
-        self.counter += 1;
-        let id = CallbackId(self.counter);
-        self.open.insert(id, handover);
-        id
-    }
-
-    fn awaiting(&self) -> Vec<CallbackId> {
-        self.open
-            .iter()
-            .filter(|(_, handover)| handover.stage == Stage::AwaitingApplication)
-            .map(|(id, _)| *id)
-            .collect()
-    }
-}
+/// The longest that a handover may take, so that its end is an instant that can be told.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl ConsumerCore {
     /// Partitions are to go: stop handing out, and as soon as the application holds nothing of them
@@ -89,16 +29,39 @@ impl ConsumerCore {
         self.with_fetch(|fetch| fetch.withdraw(&partitions, now));
         let waits =
             self.ledger.any_out(&partitions) && !self.application_waits() && !self.is_closing();
-        let id = self.handovers.open(Handover {
-            kind: CallbackKind::Revoked,
+        let id = self.begin_handover(
+            CallbackKind::Revoked,
             token,
             partitions,
-            stage: Stage::AwaitingApplication,
-        });
+            Stage::AwaitingApplication,
+            now,
+        );
         self.attention += 1;
         if !waits {
             self.commit_before_handover(id, now);
         }
+    }
+
+    fn begin_handover(
+        &mut self,
+        kind: CallbackKind,
+        token: Option<CallbackToken>,
+        partitions: BTreeSet<TopicPartition>,
+        stage: Stage,
+        now: Instant,
+    ) -> CallbackId {
+        let limit = now + self.config.max_poll_interval().min(LONGEST);
+        let closing = self.closing.as_ref().map(Closing::steps_until);
+        let deadline = closing.map_or(limit, |closing| closing.min(limit));
+        self.handovers.begin(Handover {
+            kind,
+            token,
+            partitions,
+            stage,
+            deadline,
+            until: deadline,
+            leaves_calls_behind: kind != CallbackKind::Assigned || closing.is_some(),
+        })
     }
 
     /// What the application has assigned by hand meanwhile does not go with the group.
@@ -109,7 +72,8 @@ impl ConsumerCore {
         partitions
     }
 
-    /// Partitions are gone: nothing of them may be handed out or committed any more.
+    /// Partitions are gone: nothing of them may be handed out or committed any more. That is so at
+    /// once; only the listener's call waits for its turn.
     pub(crate) fn begin_loss(
         &mut self,
         token: Option<CallbackToken>,
@@ -118,13 +82,50 @@ impl ConsumerCore {
     ) {
         let partitions = self.without_manual(partitions);
         self.attention += 1;
-        // A revocation of the same partitions that was still waiting has been overtaken.
-        self.handovers.open.retain(|_, handover| {
-            handover.kind != CallbackKind::Revoked || handover.stage == Stage::Callback
-        });
         self.ledger.lose(&partitions);
+        let told = self.overtake_handovers(&partitions, now);
         self.let_go(&partitions, now);
-        self.begin_callback_for(CallbackKind::Lost, token, partitions, now);
+        let untold: BTreeSet<_> = partitions.difference(&told).cloned().collect();
+        if !untold.is_empty() {
+            self.begin_callback_for(CallbackKind::Lost, token, untold, now);
+        } else if let Some(token) = token {
+            self.with_group(|group| group.on_callback_done(token, now));
+        }
+    }
+
+    /// Takes lost partitions out of the handovers under way. Those that the listener need not hear of
+    /// come back: nothing is revoked and lost as well, or lost that it was never told to have.
+    fn overtake_handovers(
+        &mut self,
+        lost: &BTreeSet<TopicPartition>,
+        now: Instant,
+    ) -> BTreeSet<TopicPartition> {
+        let mut told = BTreeSet::new();
+        let mut emptied = Vec::new();
+        for (id, handover) in self.handovers.iter_mut() {
+            let concerned: BTreeSet<_> = handover.partitions.intersection(lost).cloned().collect();
+            if concerned.is_empty() {
+                continue;
+            }
+            let settled = match handover.kind {
+                CallbackKind::Revoked => {
+                    matches!(handover.stage, Stage::Callback | Stage::LettingGo(_))
+                }
+                CallbackKind::Assigned => handover.stage == Stage::Queued,
+                CallbackKind::Lost => false,
+            };
+            if settled {
+                told.extend(concerned.iter().cloned());
+            }
+            handover.partitions.retain(|own| !lost.contains(own));
+            if handover.partitions.is_empty() && handover.stage != Stage::Callback {
+                emptied.push(id);
+            }
+        }
+        for id in emptied {
+            self.finish_handover(id, now);
+        }
+        told
     }
 
     /// Partitions have come: ask where to begin while the listener is told, and hand nothing out
@@ -152,7 +153,7 @@ impl ConsumerCore {
     /// it any longer: they begin anew, and the end of the old leave must not take them away.
     fn supersede_revocations(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
         let mut superseded = BTreeSet::new();
-        for handover in self.handovers.open.values_mut() {
+        for (_, handover) in self.handovers.iter_mut() {
             if handover.kind == CallbackKind::Revoked {
                 superseded.extend(handover.partitions.intersection(partitions).cloned());
                 handover
@@ -197,7 +198,7 @@ impl ConsumerCore {
     /// Lets the handovers go on that waited for the application, if it has come back.
     pub(crate) fn advance_handovers(&mut self, now: Instant) {
         for id in self.handovers.awaiting() {
-            let Some(handover) = self.handovers.open.get(&id) else {
+            let Some(handover) = self.handovers.get(id) else {
                 continue;
             };
             if self.application_waits() || !self.ledger.any_out(&handover.partitions) {
@@ -214,52 +215,73 @@ impl ConsumerCore {
         }
     }
 
+    /// The consumer closes by this time: no handover may use up what the next step needs.
+    pub(crate) fn hasten_handovers(&mut self, deadline: Instant, now: Instant) {
+        for (_, handover) in self.handovers.iter_mut() {
+            handover.deadline = handover.deadline.min(deadline);
+            handover.leaves_calls_behind = true;
+            let until = half_way(now, handover.deadline);
+            handover.until = handover.until.min(until);
+        }
+    }
+
+    /// Handovers whose stage has taken its time go on without what they waited for.
+    pub(crate) fn handovers_due(&mut self, now: Instant) {
+        for id in self.handovers.overdue(now) {
+            let Some(handover) = self.handovers.get(id) else {
+                continue;
+            };
+            match handover.stage {
+                Stage::AwaitingApplication => {}
+                Stage::Committing(_) => self.begin_callback(id, now),
+                Stage::LettingGo(_) => self.finish_handover(id, now),
+                Stage::Queued | Stage::Callback => {
+                    let detail = format!(
+                        "the call about {} partitions that are {} did not return in time: they go without it",
+                        handover.partitions.len(),
+                        handover.kind.participle(),
+                    );
+                    self.errors.add(ConsumerError::Listener { detail });
+                    self.await_last_commits(id, now);
+                }
+            }
+        }
+    }
+
     fn commit_before_handover(&mut self, id: CallbackId, now: Instant) {
-        let Some(handover) = self.handovers.open.get(&id) else {
+        let Some(handover) = self.handovers.get(id) else {
             return;
         };
-        let offsets = if self.config.auto_commits() {
-            self.auto_commit_offsets(&handover.partitions.clone())
-        } else {
-            BTreeMap::new()
-        };
-        if let Some(handover) = self.handovers.open.get_mut(&id) {
-            handover.stage = Stage::Committing;
+        let partitions = handover.partitions.clone();
+        let half = half_way(now, handover.deadline);
+        let until = half.min(now + self.config.default_api_timeout);
+        let mut offsets = BTreeMap::new();
+        if self.config.auto_commits() {
+            offsets = self.auto_commit_offsets(&partitions);
         }
-        if offsets.is_empty() {
-            self.end_commits_before_handover(now);
-            return;
+        if !offsets.is_empty() {
+            let mode = CommitMode::Sync { deadline: until };
+            self.send_commit(offsets, mode, CommitPurpose::Handover, now);
         }
-        let deadline = now
-            + self
-                .config
-                .max_poll_interval()
-                .min(self.config.default_api_timeout);
-        let mode = CommitMode::Sync { deadline };
-        self.send_commit(offsets, mode, CommitPurpose::Handover, now);
-        self.end_commits_before_handover(now);
-    }
-
-    /// Lets the handovers go on whose partitions no commit is under way for, be it well or badly
-    /// ended: nothing may be committed for a partition that has been given up.
-    pub(crate) fn end_commits_before_handover(&mut self, now: Instant) {
-        for id in self.uncommitting(Stage::Committing) {
+        let commits = self.commits_under_way(&partitions);
+        if commits.is_empty() {
             self.begin_callback(id, now);
-        }
-        for id in self.uncommitting(Stage::LettingGo) {
-            self.finish_handover(id, now);
+        } else if let Some(handover) = self.handovers.get_mut(id) {
+            handover.until = until;
+            handover.stage = Stage::Committing(commits);
         }
     }
 
-    /// The handovers at this stage whose partitions no commit is under way for.
-    fn uncommitting(&self, stage: Stage) -> Vec<CallbackId> {
-        self.handovers
-            .open
-            .iter()
-            .filter(|(_, handover)| handover.stage == stage)
-            .filter(|(_, handover)| !self.is_being_committed(&handover.partitions))
-            .map(|(id, _)| *id)
-            .collect()
+    /// A commit has ended, well or badly: nothing may be committed for a partition that has been
+    /// given up, so handovers waited for it.
+    pub(crate) fn end_commit_before_handovers(&mut self, commit: CommitId, now: Instant) {
+        for id in self.handovers.commit_ended(commit) {
+            match self.handovers.get(id).map(|handover| &handover.stage) {
+                Some(Stage::Committing(_)) => self.begin_callback(id, now),
+                Some(Stage::LettingGo(_)) => self.finish_handover(id, now),
+                _ => {}
+            }
+        }
     }
 
     fn begin_callback_for(
@@ -269,46 +291,69 @@ impl ConsumerCore {
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
-        let id = self.handovers.open(Handover {
-            kind,
-            token,
-            partitions,
-            stage: Stage::Callback,
-        });
+        let id = self.begin_handover(kind, token, partitions, Stage::Queued, now);
         self.begin_callback(id, now);
     }
 
     fn begin_callback(&mut self, id: CallbackId, now: Instant) {
-        let Some(handover) = self.handovers.open.get_mut(&id) else {
+        let is_closing = self.is_closing();
+        let Some(handover) = self.handovers.get_mut(id) else {
             return;
         };
-        handover.stage = Stage::Callback;
-        if self.listens {
-            self.effects.push_back(Effect::Callback {
-                id,
-                kind: handover.kind,
-                partitions: handover.partitions.iter().cloned().collect(),
-            });
-        } else {
-            self.callback_done(id, now);
+        handover.until = match is_closing {
+            true => half_way(now, handover.deadline),
+            false => handover.deadline,
+        };
+        handover.stage = Stage::Queued;
+        if !self.listens {
+            self.await_last_commits(id, now);
+        } else if self.handovers.enqueue(id) {
+            self.call_listener(id);
         }
     }
 
-    /// The listener has returned, or there is none.
-    pub(crate) fn callback_done(&mut self, id: CallbackId, now: Instant) {
-        let Some(handover) = self.handovers.open.get_mut(&id) else {
+    fn call_listener(&mut self, id: CallbackId) {
+        let Some(handover) = self.handovers.get_mut(id) else {
             return;
         };
+        handover.stage = Stage::Callback;
+        self.effects.push_back(Effect::Callback {
+            id,
+            kind: handover.kind,
+            partitions: handover.partitions.iter().cloned().collect(),
+        });
+    }
+
+    /// The listener has returned.
+    pub(crate) fn callback_done(&mut self, id: CallbackId, now: Instant) {
+        if let Some(next) = self.handovers.returned(id) {
+            self.call_listener(next);
+        }
+        let handover = self.handovers.get(id);
+        if handover.is_some_and(|handover| handover.stage == Stage::Callback) {
+            self.await_last_commits(id, now);
+        }
+    }
+
+    /// The listener has said what it had to say, or will not be asked.
+    fn await_last_commits(&mut self, id: CallbackId, now: Instant) {
+        let Some(handover) = self.handovers.get(id) else {
+            return;
+        };
+        let mut commits = BTreeSet::new();
         if handover.kind == CallbackKind::Revoked {
-            handover.stage = Stage::LettingGo;
-            self.end_commits_before_handover(now);
-        } else {
+            commits = self.commits_under_way(&handover.partitions);
+        }
+        if commits.is_empty() {
             self.finish_handover(id, now);
+        } else if let Some(handover) = self.handovers.get_mut(id) {
+            handover.until = half_way(now, handover.deadline);
+            handover.stage = Stage::LettingGo(commits);
         }
     }
 
     fn finish_handover(&mut self, id: CallbackId, now: Instant) {
-        let Some(handover) = self.handovers.open.remove(&id) else {
+        let Some(handover) = self.handovers.end(id) else {
             return;
         };
         match handover.kind {
@@ -334,6 +379,10 @@ impl ConsumerCore {
     }
 }
 
+/// The middle of the time that is left.
+fn half_way(now: Instant, deadline: Instant) -> Instant {
+    now + deadline.saturating_duration_since(now) / 2
+}
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -348,7 +397,6 @@ mod tests {
     use crate::CoreConfig;
 
     fn drain(core: &mut ConsumerCore) -> Vec<CallbackId> {
-        while core.poll_request().is_some() {}
         let mut calls = Vec::new();
         while let Some(effect) = core.poll_effect() {
             if let Effect::Callback { id, .. } = effect {
@@ -396,10 +444,11 @@ mod tests {
         core.begin_assignment(None, orders.clone(), now);
         let arrival = drain(&mut core);
         core.begin_revocation(None, orders.clone(), now);
-        let leave = drain(&mut core);
+        assert!(drain(&mut core).is_empty(), "one call at a time");
         for id in arrival {
             core.callback_done(id, now);
         }
+        let leave = drain(&mut core);
         let held = |core: &ConsumerCore| core.fetch.is_held(&TopicPartition::new("orders", 0));
         assert!(held(&core));
         for id in leave {

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use windlass_group::GroupMachine;
+use windlass_fetch::FetchEvent;
+use windlass_group::{GroupEvent, GroupMachine};
 use windlass_machine::{FailureKind, RequestFailure, RequestId, RequestOwner};
+use windlass_model::{BrokerEndpoint, NodeId};
 use windlass_protocol::ResponseKind;
 use windlass_protocol::fetch_response::FetchPart;
 
-use crate::ConsumerCore;
 use crate::core::MachineEvent;
+use crate::{ConsumerCore, Effect};
 
 impl ConsumerCore {
     pub(crate) fn route_response(&mut self, id: RequestId, response: ResponseKind, now: Instant) {
@@ -55,11 +57,15 @@ impl ConsumerCore {
     pub(crate) fn ask_group<T>(&mut self, input: impl FnOnce(&mut GroupMachine) -> T) -> Option<T> {
         let group = self.group.as_mut()?;
         let answer = input(group);
-        while let Some(request) = group.poll_request() {
-            self.requests.push_back(request);
-        }
         while let Some(event) = group.poll_event() {
+            if let GroupEvent::CoordinatorFound { node, endpoint, .. } = &event {
+                // The request that follows needs to know where that is.
+                self.effects.push_back(found(*node, endpoint));
+            }
             self.events.push_back(MachineEvent::Group(event));
+        }
+        while let Some(request) = group.poll_request() {
+            self.effects.push_back(Effect::Send(request));
         }
         Some(answer)
     }
@@ -70,21 +76,31 @@ impl ConsumerCore {
         input: impl FnOnce(&mut windlass_fetch::FetchMachine) -> T,
     ) -> T {
         let answer = input(&mut self.fetch);
-        while let Some(request) = self.fetch.poll_request() {
-            self.requests.push_back(request);
-        }
         while let Some(event) = self.fetch.poll_event() {
+            if let FetchEvent::BrokerFound { node, endpoint } = &event {
+                self.effects.push_back(found(*node, endpoint));
+            }
             self.events.push_back(MachineEvent::Fetch(event));
+        }
+        while let Some(request) = self.fetch.poll_request() {
+            self.effects.push_back(Effect::Send(request));
         }
         answer
     }
 
     pub(crate) fn collect_metadata(&mut self) {
         for request in self.metadata.take_requests() {
-            self.requests.push_back(request);
+            self.effects.push_back(Effect::Send(request));
         }
         for event in self.metadata.take_events() {
             self.events.push_back(MachineEvent::Metadata(event));
         }
+    }
+}
+
+fn found(node: NodeId, endpoint: &BrokerEndpoint) -> Effect {
+    Effect::BrokerFound {
+        node,
+        endpoint: endpoint.clone(),
     }
 }

@@ -3,19 +3,20 @@
 mod commits;
 mod positions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use windlass_core::{Intent, OperationId, Progress, Reply};
+use windlass_core::{Application, CutRecord, Intent, NextStep, OperationId, Progress};
+use windlass_fetch::TakenRecords;
 use windlass_model::{TopicName, TopicPartition};
 
 pub use self::commits::PendingCommit;
 use crate::command::{Commands, Outcome, answer_of, partitions_of};
-use crate::delivery::Delivery;
+use crate::records::Batch;
 use crate::{
     Config, ConsumerBuilder, ConsumerError, Deserializer, OwnedRecord, RecordStream, Records,
     TypedConsumer,
@@ -43,20 +44,10 @@ pub struct Consumer {
     commands: Commands,
     attention: Arc<AtomicU64>,
     max_poll_records: usize,
-    /// A poll whose answer has not been taken yet.
-    pending: Option<(OperationId, oneshot::Receiver<Outcome>)>,
-    /// Records that have arrived here and were not all given out.
-    delivery: Option<Delivery>,
-    /// The last poll whose records were all given out.
-    given: Option<OperationId>,
-    /// The last poll whose records the application has come back from.
-    finished: Option<OperationId>,
-    /// What an earlier poll, whose future was dropped, had to say.
-    untold: Option<ConsumerError>,
-    /// When the driver last heard how far the application is.
-    in_touch: Instant,
-    /// How long it may do without.
-    patience: Duration,
+    /// What is here, and how far the application is.
+    application: Application<Result<OwnedRecord, ConsumerError>>,
+    /// Where the answer to a poll arrives that has not been taken yet.
+    pending: Option<oneshot::Receiver<Outcome>>,
 }
 
 impl Consumer {
@@ -71,13 +62,11 @@ impl Consumer {
             commands,
             attention,
             max_poll_records: config.max_poll_records,
+            application: Application::new(
+                (config.max_poll_interval / 8).min(Duration::from_secs(1)),
+                now(),
+            ),
             pending: None,
-            delivery: None,
-            given: None,
-            finished: None,
-            untold: None,
-            in_touch: Instant::now(),
-            patience: (config.max_poll_interval / 8).min(Duration::from_secs(1)),
         }
     }
 
@@ -98,11 +87,7 @@ impl Consumer {
     /// Safe: records that were on their way are handed out by the next call.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records, ConsumerError> {
         self.refill(Some(timeout)).await?;
-        let Some(delivery) = self.delivery.take() else {
-            return Ok(Records::default());
-        };
-        self.given = Some(delivery.operation());
-        Ok(delivery.into_records())
+        Ok(Records::new(self.application.take()))
     }
 
     /// Waits for the next record and hands it out as a value of its own.
@@ -160,14 +145,11 @@ impl Consumer {
     ///
     /// [`ConsumerError::Closed`].
     pub async fn unsubscribe(&mut self) -> Result<(), ConsumerError> {
-        self.take_in().await;
-        self.come_back();
-        let progress = self.progress();
-        self.delivery = None;
-        self.commands
-            .call(Intent::Unsubscribe, progress)
-            .await
-            .map(drop)
+        self.application.come_back();
+        let progress = self.application.progress();
+        self.application.drop_all();
+        let unsubscribed = self.commands.call(Intent::Unsubscribe, progress);
+        unsubscribed.await.map(drop)
     }
 
     /// Reads exactly these partitions from now on, without a group's assignment. With a `group.id`
@@ -180,12 +162,11 @@ impl Consumer {
         &mut self,
         partitions: impl IntoIterator<Item = TopicPartition>,
     ) -> Result<(), ConsumerError> {
-        self.take_in().await;
         let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
-        if let Some(delivery) = &mut self.delivery {
-            delivery.keep_only(&partitions, delivery.attention());
-        }
-        self.call(Intent::Assign(partitions)).await.map(drop)
+        let progress = self.application.progress();
+        self.application.keep_only(&partitions);
+        let assigned = self.commands.call(Intent::Assign(partitions), progress);
+        assigned.await.map(drop)
     }
 
     /// The partitions this consumer owns now.
@@ -209,8 +190,8 @@ impl Consumer {
     ///
     /// The consumer goes on closing in the background.
     pub async fn close(mut self, timeout: Duration) -> Result<(), ConsumerError> {
-        self.come_back();
-        let progress = self.progress();
+        self.application.come_back();
+        let progress = self.application.progress();
         let (_, answer) = self.commands.send(Intent::Close, progress, timeout);
         answer_of(answer).await.map(drop)
     }
@@ -218,137 +199,90 @@ impl Consumer {
     /// Gives out the next record if it is here already and may be given out.
     pub(crate) fn next_delivered(&mut self) -> Option<Result<OwnedRecord, ConsumerError>> {
         let attention = self.attention.load(Ordering::Acquire);
-        let delivery = self.delivery.as_mut()?;
-        if delivery.attention() == attention && self.in_touch.elapsed() < self.patience {
-            delivery.next_record()
-        } else {
-            None
-        }
+        self.application.next_record(attention, now(), cut)
     }
 
     /// Sees to it that there are records here which may be given out, or that the time is over.
     async fn refill(&mut self, timeout: Option<Duration>) -> Result<(), ConsumerError> {
-        self.come_back();
-        self.recheck().await?;
-        if self
-            .delivery
-            .as_ref()
-            .is_some_and(|delivery| !delivery.is_finished())
-        {
-            return Ok(());
-        }
-        if let Some(delivery) = self.delivery.take() {
-            self.given = Some(delivery.operation());
-            self.come_back();
-        }
-        self.await_delivery(timeout).await?;
-        self.recheck().await
-    }
-
-    /// Asks the driver which records that are here may still be given out, if anything changed; and
-    /// from time to time, so that it knows that the application is there and how far it is.
-    async fn recheck(&mut self) -> Result<(), ConsumerError> {
-        let now = self.attention.load(Ordering::Acquire);
-        let Some(delivery) = &self.delivery else {
-            return Ok(());
-        };
-        if delivery.attention() == now && self.in_touch.elapsed() < self.patience {
-            return Ok(());
-        }
-        let assigned = partitions_of(self.commands.call(Intent::CheckIn, self.progress()).await)?;
-        self.in_touch = Instant::now();
-        if let Some(delivery) = &mut self.delivery {
-            delivery.keep_only(&assigned, now);
-        }
-        Ok(())
-    }
-
-    /// Asks for records and waits for them. A question whose future was dropped earlier is taken up
-    /// again first: its answer may hold records.
-    async fn await_delivery(&mut self, timeout: Option<Duration>) -> Result<(), ConsumerError> {
-        if let Some(error) = self.untold.take() {
-            return Err(error);
-        }
+        self.application.come_back();
         // One that no clock can tell is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut taken_up = self.pending.is_some();
         loop {
-            let taken_up = self.pending.is_some();
-            let (operation, receiver) = match &mut self.pending {
-                Some(pending) => pending,
-                None => {
-                    let intent = Intent::Poll {
-                        max_records: self.max_poll_records,
-                    };
-                    let progress = Progress {
-                        through: self.finished,
-                        partial: BTreeMap::new(),
-                    };
-                    let asked =
-                        self.commands
-                            .send(intent, progress, self.commands.default_timeout());
-                    self.pending.insert(asked)
+            let attention = self.attention.load(Ordering::Acquire);
+            match self.application.next_step(attention, now()) {
+                NextStep::Give => return Ok(()),
+                NextStep::CheckIn => {
+                    let outcome = self.call(Intent::CheckIn).await;
+                    self.application.checked_in(outcome, attention, now())?;
                 }
-            };
-            let operation = *operation;
-            let waiting = Waiting {
-                commands: self.commands.clone(),
-                operation,
-                over: false,
-            };
-            let outcome = waiting.wait(receiver, deadline).await;
-            self.pending = None;
-            self.in_touch = Instant::now();
-            let Reply::Records { records, attention } = outcome? else {
-                return Err(ConsumerError::Closed);
-            };
-            if !records.is_empty() {
-                self.delivery = Some(Delivery::new(operation, attention, records));
-                return Ok(());
-            }
-            if !taken_up {
-                return Ok(());
+                NextStep::Poll => self.ask_for_records(),
+                NextStep::AwaitPoll(operation) => {
+                    let is_filled = self.await_records(operation, deadline).await?;
+                    // A question whose future was dropped earlier was called off with it.
+                    if !is_filled && !taken_up {
+                        return Ok(());
+                    }
+                    taken_up = false;
+                }
             }
         }
     }
 
-    /// Takes in what an earlier poll brought whose future was dropped: it was not given out, and
-    /// whoever commits, seeks or pauses now must not pass over it.
-    async fn take_in(&mut self) {
-        let Some((operation, receiver)) = &mut self.pending else {
-            return;
+    fn ask_for_records(&mut self) {
+        let intent = Intent::Poll {
+            max_records: self.max_poll_records,
         };
-        // It was called off when its future was dropped, so it is answered at once.
-        let (operation, outcome) = (*operation, receiver.await);
+        let timeout = self.commands.default_timeout();
+        let progress = self.application.progress();
+        let (operation, answer) = self.commands.send(intent, progress, timeout);
+        self.application.poll_sent(operation);
+        self.pending = Some(answer);
+    }
+
+    /// Waits for the records that were asked for: whether any came.
+    async fn await_records(
+        &mut self,
+        operation: OperationId,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ConsumerError> {
+        let waiting = Waiting {
+            commands: self.commands.clone(),
+            operation,
+            over: false,
+        };
+        let outcome = match &mut self.pending {
+            Some(answer) => waiting.wait(answer, deadline).await,
+            None => Err(ConsumerError::Closed),
+        };
         self.pending = None;
-        match outcome {
-            Ok(Ok(Reply::Records { records, attention })) if !records.is_empty() => {
-                self.delivery = Some(Delivery::new(operation, attention, records));
-            }
-            Ok(Err(error)) => self.untold = Some(error),
-            Ok(Ok(_)) | Err(_) => {}
-        }
+        self.application.poll_answered(operation, outcome, now())
     }
 
-    /// What the application is done with when it comes back here: all it was given.
-    fn come_back(&mut self) {
-        self.finished = self.given;
-    }
-
-    /// How far the application is, the record it was given last included.
-    fn progress(&self) -> Progress {
-        Progress {
-            through: self.finished,
-            partial: self
-                .delivery
-                .as_ref()
-                .map(Delivery::progress)
-                .unwrap_or_default(),
-        }
-    }
-
+    /// Asks the core, and tells it how far the application is.
     async fn call(&self, intent: Intent) -> Outcome {
-        self.commands.call(intent, Progress::default()).await
+        let progress = self.application.progress();
+        self.commands.call(intent, progress).await
     }
+}
+
+/// The records of a batch as values of their own.
+fn cut(taken: TakenRecords) -> Vec<CutRecord<Result<OwnedRecord, ConsumerError>>> {
+    let partition = taken.topic_partition.clone();
+    let batch = Batch::new(taken);
+    let records = batch.iter(&partition).map(|record| {
+        let record = record.and_then(|record| record.to_owned());
+        CutRecord {
+            next_offset: record.as_ref().ok().map(|record| record.offset + 1),
+            item: record,
+        }
+    });
+    records.collect()
+}
+
+/// The time, by the runtime's clock: tests may hold it.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 /// A wait for records. When it is dropped half-way the driver is told that nobody waits.

@@ -142,12 +142,10 @@ impl Driver {
     /// Sends what is to be sent and does what is to be done.
     fn carry_out(&mut self) {
         loop {
-            while let Some(request) = self.core.poll_request() {
-                self.send(request);
-            }
             let mut computed = Vec::new();
             while let Some(effect) = self.core.poll_effect() {
                 match effect {
+                    Effect::Send(request) => self.send(request),
                     Effect::Reply { operation, outcome } => self.answer(operation, outcome),
                     Effect::Callback {
                         id,

@@ -34,7 +34,6 @@ mod command;
 mod config;
 mod config_error;
 mod consumer;
-mod delivery;
 mod driver;
 mod listener;
 mod properties;

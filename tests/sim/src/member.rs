@@ -1,17 +1,17 @@
 //! A member: the real core of the consumer, and an application that is made up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass_assignor::by_name;
 use windlass_core::{
-    CallbackId, CommitWhat, ConsumerCore, CoreConfig, Intent, OperationId, Progress,
+    Application, CallbackId, CommitWhat, ConsumerCore, ConsumerError, CoreConfig, Intent,
+    OperationId, Progress, Reply,
 };
 use windlass_fetch::OffsetReset;
 use windlass_group::GroupConfig;
-use windlass_model::GroupInstanceId;
-use windlass_model::TopicPartition;
+use windlass_model::{GroupInstanceId, NodeId, TopicPartition};
 
 use crate::history::Incarnation;
 use crate::options::{Commits, Options};
@@ -27,7 +27,9 @@ pub(crate) const GROUP: &str = "group";
 pub(crate) enum Activity {
     /// It waits inside of `poll`.
     Polling(OperationId),
-    /// It works on what it was handed: the next offsets once it is done.
+    /// It asks what it may still give out, of the state of affairs of this number.
+    CheckingIn(OperationId, u64),
+    /// It works on what it was given: the next offsets once it is done.
     Working(BTreeMap<TopicPartition, i64>),
     /// It waits for its commit, since then.
     Committing(OperationId, Instant),
@@ -45,10 +47,12 @@ pub(crate) struct Member {
     pub(crate) stage: usize,
     pub(crate) core: ConsumerCore,
     pub(crate) activity: Activity,
-    /// The last hand-out the application came back from.
-    pub(crate) progress: Progress,
-    /// The hand-out it holds.
-    pub(crate) holding: Option<OperationId>,
+    /// What the application was handed and given.
+    pub(crate) application: Application<(TopicPartition, i64)>,
+    /// The answer to a poll whose future was dropped.
+    pub(crate) untaken: Option<(OperationId, Result<Reply, ConsumerError>)>,
+    /// The nodes whose addresses the transport would know.
+    pub(crate) addresses: BTreeSet<NodeId>,
     /// Grows with every step of the application: reminders of earlier ones are void.
     pub(crate) turn: u64,
     /// Cut off from every node until it heals.
@@ -65,6 +69,9 @@ pub(crate) struct Member {
     pub(crate) giving_up: BTreeMap<TopicPartition, Instant>,
     /// The next offset of each partition as far as the application is done with it.
     pub(crate) processed: BTreeMap<TopicPartition, i64>,
+    /// The partitions it has; and of those it had, whether there was reason to lose them when they
+    /// went.
+    pub(crate) had: BTreeMap<TopicPartition, Option<bool>>,
     /// The calls to its listener that have not returned.
     pub(crate) calls: BTreeMap<CallbackId, Call>,
     pub(crate) troubles: Troubles,
@@ -73,6 +80,10 @@ pub(crate) struct Member {
 
 /// How long closing may take.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(8);
+
+/// What each step of closing has at least: a tenth of all is left for leaving the group, and a step
+/// takes half of what the steps before it left.
+pub(crate) const STEP_OF_FAREWELL: Duration = Duration::from_millis(8000 * 9 / 40);
 
 /// How long a commit of the application's may be tried again.
 pub(crate) const COMMIT: Duration = Duration::from_secs(3);
@@ -98,8 +109,9 @@ impl Member {
             stage,
             core,
             activity: Activity::Working(BTreeMap::new()),
-            progress: Progress::default(),
-            holding: None,
+            application: Application::new(options.max_poll_interval / 8, now),
+            untaken: None,
+            addresses: BTreeSet::new(),
             turn: 0,
             cut_off: false,
             wants_to_stop: false,
@@ -108,6 +120,7 @@ impl Member {
             requests: (0, 0),
             giving_up: BTreeMap::new(),
             processed: BTreeMap::new(),
+            had: BTreeMap::new(),
             calls: BTreeMap::new(),
             troubles: Troubles::new(now),
             operations: 0,
@@ -119,23 +132,26 @@ impl Member {
         OperationId(self.operations)
     }
 
-    /// The application comes back from what it held.
-    pub(crate) fn come_back(&mut self) {
-        if let Some(held) = self.holding.take() {
-            self.progress.through = Some(held);
-        }
-    }
-
     pub(crate) fn submit(
         &mut self,
         intent: Intent,
         deadline: Instant,
         now: Instant,
     ) -> OperationId {
+        let progress = self.application.progress();
+        self.submit_as_of(intent, &progress, deadline, now)
+    }
+
+    /// As [`Member::submit`], by somebody who is as far as this.
+    pub(crate) fn submit_as_of(
+        &mut self,
+        intent: Intent,
+        progress: &Progress,
+        deadline: Instant,
+        now: Instant,
+    ) -> OperationId {
         let operation = self.operation();
-        let progress = self.progress.clone();
-        self.core
-            .submit(operation, intent, &progress, deadline, now);
+        self.core.submit(operation, intent, progress, deadline, now);
         operation
     }
 

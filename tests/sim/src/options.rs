@@ -61,6 +61,10 @@ pub struct Options {
     pub fault_every: Duration,
     /// How often a batch is produced to some partition.
     pub produce_every: Duration,
+    /// Whether applications take records one by one, as with `recv` and streams, and not by the poll.
+    pub one_by_one: bool,
+    /// Whether applications drop the futures of calls that wait, and do something else then.
+    pub drops_futures: bool,
 }
 
 impl Options {
@@ -108,6 +112,8 @@ impl Options {
             troubled: Duration::from_secs(between(20, 60)),
             fault_every: Duration::from_millis(between(500, 8000)),
             produce_every: Duration::from_millis(between(5, 60)),
+            one_by_one: between(0, 2) == 0,
+            drops_futures: between(0, 2) == 0,
         }
     }
 }
@@ -116,7 +122,7 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} nodes, {} partitions, {} {} members, {} ({:?} commits{}), session {:?}, heartbeat {:?}, max poll {:?} and {} \
+            "{} nodes, {} partitions, {} {} members, {} ({:?} commits{}{}{}), session {:?}, heartbeat {:?}, max poll {:?} and {} \
              records, buffer {} bytes, latency up to {:?}, calm for {:?}{}, {} in 1000 messages lost, trouble for {:?} every {:?}",
             self.nodes,
             self.partitions,
@@ -130,6 +136,12 @@ impl fmt::Display for Options {
             self.commits,
             if self.slow_listeners {
                 ", slow listeners"
+            } else {
+                ""
+            },
+            if self.one_by_one { ", one by one" } else { "" },
+            if self.drops_futures {
+                ", futures dropped"
             } else {
                 ""
             },

@@ -84,9 +84,7 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
             settled_after_ms: settled_after.as_millis(),
         }),
         Err(violation) => {
-            let telling = |entry: &Entry| !matches!(entry.event, Event::Produced { .. });
-            let mut tail: Vec<Entry> = world.history.into_iter().filter(telling).collect();
-            tail.drain(..tail.len().saturating_sub(TAIL));
+            let tail = tail(world.history);
             Err(Box::new(Failure {
                 seed,
                 options,
@@ -95,6 +93,23 @@ pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
             }))
         }
     }
+}
+
+/// The end of a history: of records only the last steps, or they would hide all else.
+fn tail(history: Vec<Entry>) -> Vec<Entry> {
+    let mut records = 0;
+    let telling = |entry: &Entry| match entry.event {
+        Event::Produced { .. } => false,
+        Event::HandedOut { .. } | Event::Processed { .. } => {
+            records += 1;
+            records <= TAIL / 3
+        }
+        _ => true,
+    };
+    let tail = history.into_iter().rev().filter(telling).take(TAIL);
+    let mut tail: Vec<Entry> = tail.collect();
+    tail.reverse();
+    tail
 }
 
 fn drive(world: &mut World) -> Result<Duration, Violation> {

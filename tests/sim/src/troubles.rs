@@ -19,8 +19,8 @@ pub(crate) struct Troubles {
     pub(crate) refused: BTreeMap<TopicPartition, Instant>,
     /// When the member last lost everything.
     pub(crate) lost: Option<Instant>,
-    /// When partitions were last withdrawn, and the count that told of it.
-    pub(crate) withdrawn: (u64, Instant),
+    /// Since when partitions are withdrawn.
+    pub(crate) withdrawn: BTreeMap<TopicPartition, Instant>,
     /// Since when the application has been out of `poll`.
     pub(crate) away_since: Option<Instant>,
 }
@@ -33,7 +33,7 @@ impl Troubles {
             expelled: None,
             refused: BTreeMap::new(),
             lost: None,
-            withdrawn: (0, now),
+            withdrawn: BTreeMap::new(),
             away_since: Some(now),
         }
     }

@@ -22,8 +22,8 @@ impl Consumer {
     ///
     /// # Cancel safety
     ///
-    /// The commit is sent by the first poll of the future, unless a `poll` or `recv` was dropped before:
-    /// then its answer is taken in first. Dropping the future later loses the answer only.
+    /// The commit is sent by the first poll of the future. Dropping the future later loses the answer
+    /// only.
     pub async fn commit(&mut self) -> Result<(), ConsumerError> {
         self.commit_what(CommitWhat::HandedOut).await
     }
@@ -48,18 +48,13 @@ impl Consumer {
     /// returned value holds for those who want it. It is never retried, so that an older commit
     /// cannot overtake a newer one. Mirrors `commitAsync`.
     pub fn commit_async(&mut self) -> PendingCommit {
-        let what = match self.pending {
-            // What an abandoned poll may have brought meanwhile was not given out.
-            Some(_) => CommitWhat::Finished,
-            None => CommitWhat::HandedOut,
-        };
         let intent = Intent::Commit {
-            what,
+            what: CommitWhat::HandedOut,
             retry_until: None,
         };
-        let (_, answer) =
-            self.commands
-                .send(intent, self.progress(), self.commands.default_timeout());
+        let progress = self.application.progress();
+        let timeout = self.commands.default_timeout();
+        let (_, answer) = self.commands.send(intent, progress, timeout);
         PendingCommit { answer }
     }
 
@@ -79,10 +74,9 @@ impl Consumer {
     }
 
     async fn commit_what(&mut self, what: CommitWhat) -> Result<(), ConsumerError> {
-        self.take_in().await;
         let retry_until = Some((Instant::now() + self.commands.default_timeout()).into_std());
         let intent = Intent::Commit { what, retry_until };
-        self.commands.call(intent, self.progress()).await.map(drop)
+        self.call(intent).await.map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where reading stands, where it goes on, and where it could.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::{Intent, OffsetAndTimestamp, OffsetQuery, Reply, SeekTo};
 use windlass_model::{OffsetAndMetadata, TopicPartition};
@@ -16,14 +16,6 @@ impl Consumer {
     ///
     /// [`ConsumerError::NotAssigned`]; [`ConsumerError::TimedOut`] while it is being looked up.
     pub async fn position(&mut self, partition: &TopicPartition) -> Result<i64, ConsumerError> {
-        self.take_in().await;
-        if let Some(position) = self
-            .delivery
-            .as_ref()
-            .and_then(|delivery| delivery.position(partition))
-        {
-            return Ok(position.offset);
-        }
         position_of(self.call(Intent::Position(partition.clone())).await)
     }
 
@@ -71,20 +63,11 @@ impl Consumer {
     ///
     /// [`ConsumerError::NotAssigned`].
     pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
-        self.take_in().await;
-        self.call(Intent::Pause(partitions.iter().cloned().collect()))
-            .await?;
-        // What has come this far cannot go back into the buffer: it is handed out anew later.
-        for partition in partitions {
-            let position = self
-                .delivery
-                .as_ref()
-                .and_then(|delivery| delivery.position(partition));
-            if let Some(position) = position.cloned() {
-                self.seek_to(partition, SeekTo::Offset(position)).await?;
-            }
-        }
-        Ok(())
+        let partitions: BTreeSet<_> = partitions.iter().cloned().collect();
+        let progress = self.application.progress();
+        self.application.drop_partitions(&partitions);
+        let paused = self.commands.call(Intent::Pause(partitions), progress);
+        paused.await.map(drop)
     }
 
     /// Ends the pause of these partitions.
@@ -182,13 +165,11 @@ impl Consumer {
         partition: &TopicPartition,
         to: SeekTo,
     ) -> Result<(), ConsumerError> {
-        self.take_in().await;
+        let progress = self.application.progress();
         // Before the question, since that is carried out even if nobody waits for its answer.
-        if let Some(delivery) = &mut self.delivery {
-            delivery.drop_partition(partition);
-        }
-        self.call(Intent::Seek(partition.clone(), to))
-            .await
-            .map(drop)
+        let moved = BTreeSet::from([partition.clone()]);
+        self.application.drop_partitions(&moved);
+        let intent = Intent::Seek(partition.clone(), to);
+        self.commands.call(intent, progress).await.map(drop)
     }
 }

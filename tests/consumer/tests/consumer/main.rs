@@ -7,8 +7,10 @@
 
 mod abandoned;
 mod assignors;
+mod bounds;
 mod closing;
 mod commits;
+mod given;
 mod in_hand;
 mod positions;
 mod reading;

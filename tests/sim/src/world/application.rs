@@ -1,12 +1,15 @@
 //! What the applications do: poll, work, commit, close; and the producer that feeds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use windlass_broker::{ConnectionId, Inbound};
-use windlass_core::{ConsumerError, Effect, Intent, OperationId, Reply};
+use windlass_core::{
+    CommitWhat, ConsumerError, CutRecord, Effect, Intent, NextStep, OperationId, Progress, Reply,
+    SeekTo,
+};
 use windlass_fetch::TakenRecords;
-use windlass_model::TopicPartition;
+use windlass_model::{OffsetAndMetadata, TopicPartition};
 use windlass_protocol::messages::produce::{
     PartitionProduceData, ProduceRequest, TopicProduceData,
 };
@@ -22,9 +25,8 @@ use crate::options::Commits;
 pub(super) const PRODUCER: ConnectionId = ConnectionId(0);
 
 impl World {
+    /// The application asks for records: `poll`, or `recv`.
     pub(crate) fn begin_poll(&mut self, who: Incarnation, now: Instant) {
-        let max_records = self.options.max_poll_records;
-        let wait = Duration::from_millis(50 + self.random.below(1000));
         let Some(member) = self.members.get_mut(&who) else {
             return;
         };
@@ -32,21 +34,60 @@ impl World {
             self.begin_close(who, now);
             return;
         }
-        member.come_back();
-        let operation = member.submit(Intent::Poll { max_records }, now + FAREWELL, now);
+        member.application.come_back();
+        self.go_on(who, now);
+    }
+
+    /// Does what has to be done before records can be given out, and gives them out.
+    fn go_on(&mut self, who: Incarnation, now: Instant) {
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
+        let attention = member.core.attention();
+        match member.application.next_step(attention, now) {
+            NextStep::Give => self.give(who, now),
+            NextStep::CheckIn => {
+                let operation = member.submit(Intent::CheckIn, now + FAREWELL, now);
+                member.activity = Activity::CheckingIn(operation, attention);
+                self.drain_member(who, now);
+            }
+            NextStep::Poll => {
+                let max_records = self.options.max_poll_records;
+                let operation = member.submit(Intent::Poll { max_records }, now + FAREWELL, now);
+                member.application.poll_sent(operation);
+                self.await_poll(who, operation, now);
+                self.drain_member(who, now);
+            }
+            NextStep::AwaitPoll(operation) => self.await_poll(who, operation, now),
+        }
+    }
+
+    fn await_poll(&mut self, who: Incarnation, operation: OperationId, now: Instant) {
+        let most = if self.options.drops_futures {
+            200
+        } else {
+            1000
+        };
+        let wait = Duration::from_millis(50 + self.random.below(most));
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
         member.activity = Activity::Polling(operation);
         member.turn += 1;
         let turn = member.turn;
+        if let Some((_, outcome)) = member.untaken.take_if(|(of, _)| *of == operation) {
+            self.poll_answered(who, operation, outcome, now);
+            return;
+        }
         self.agenda
             .add(now + wait, Arrival::Application { who, turn });
-        self.drain_member(who, now);
     }
 
     pub(crate) fn begin_close(&mut self, who: Incarnation, now: Instant) {
         let Some(member) = self.members.get_mut(&who) else {
             return;
         };
-        member.come_back();
+        member.application.come_back();
         member.turn += 1;
         let operation = member.submit(Intent::Close, now + FAREWELL, now);
         member.activity = Activity::Closing(operation, now);
@@ -55,6 +96,7 @@ impl World {
 
     /// Something the application waited for is over.
     pub(crate) fn application_turn(&mut self, who: Incarnation, turn: u64, now: Instant) {
+        let drops = self.options.drops_futures && self.random.chance(1, 2);
         let Some(member) = self
             .members
             .get_mut(&who)
@@ -64,13 +106,70 @@ impl World {
         };
         match std::mem::replace(&mut member.activity, Activity::Working(BTreeMap::new())) {
             Activity::Polling(operation) => {
-                member.activity = Activity::Polling(operation);
-                member.submit(Intent::EndPoll(operation), now + FAREWELL, now);
+                if !drops {
+                    member.activity = Activity::Polling(operation);
+                }
+                let nothing = Progress::default();
+                let end = Intent::EndPoll(operation);
+                member.submit_as_of(end, &nothing, now + FAREWELL, now);
+                if drops {
+                    self.do_something_else(who, now);
+                }
                 self.drain_member(who, now);
             }
             Activity::Working(done) => self.work_done(who, done, now),
-            other @ (Activity::Committing(..) | Activity::Closing(..)) => member.activity = other,
+            other @ (Activity::Committing(..)
+            | Activity::Closing(..)
+            | Activity::CheckingIn(..)) => member.activity = other,
         }
+    }
+
+    /// The application has dropped the future of its poll, and does something before the next one.
+    fn do_something_else(&mut self, who: Incarnation, now: Instant) {
+        self.drain_member(who, now);
+        let choice = self.random.below(4);
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
+        let assigned: BTreeSet<TopicPartition> = member.core.fetch().assigned().cloned().collect();
+        match choice {
+            0 if self.options.commits == Commits::Manual => {
+                let mut commit = Member::commit_intent(now);
+                if let Intent::Commit { retry_until, .. } = &mut commit {
+                    *retry_until = None;
+                }
+                member.submit(commit, now + FAREWELL, now);
+            }
+            1 => {
+                let progress = member.application.progress();
+                member.application.drop_partitions(&assigned);
+                let pause = Intent::Pause(assigned.clone());
+                member.submit_as_of(pause, &progress, now + FAREWELL, now);
+                self.drain_member(who, now);
+                if let Some(member) = self.members.get_mut(&who) {
+                    member.submit(Intent::Resume(assigned), now + FAREWELL, now);
+                }
+            }
+            2 => {
+                let place = member.processed.iter();
+                // Of what it was not told to have it knows nothing.
+                let fetch = member.core.fetch();
+                let known = |one: &TopicPartition| fetch.is_assigned(one) && !fetch.is_held(one);
+                let place = place.filter(|(partition, _)| known(partition));
+                let place = place.map(|(partition, next)| (partition.clone(), *next));
+                if let Some((partition, next)) = place.min() {
+                    let progress = member.application.progress();
+                    let moved = BTreeSet::from([partition.clone()]);
+                    member.application.drop_partitions(&moved);
+                    let to = SeekTo::Offset(OffsetAndMetadata::new(next));
+                    let seek = Intent::Seek(partition, to);
+                    member.submit_as_of(seek, &progress, now + FAREWELL, now);
+                }
+            }
+            _ => {}
+        }
+        self.drain_member(who, now);
+        self.pause_before_poll(who, 20, now);
     }
 
     fn work_done(&mut self, who: Incarnation, done: BTreeMap<TopicPartition, i64>, now: Instant) {
@@ -85,12 +184,16 @@ impl World {
                 next_offset,
             });
         }
+        let one_by_one = self.options.one_by_one;
         let commits = match self.options.commits {
             Commits::Timer => false,
+            Commits::Manual if one_by_one => worked && self.random.chance(1, 20),
             Commits::Manual => worked,
+            Commits::Listener if one_by_one => worked && self.random.chance(1, 100),
             Commits::Listener => worked && self.random.chance(1, 5),
         };
         if !commits {
+            self.commit_in_passing(who, worked, now);
             self.begin_poll(who, now);
             return;
         }
@@ -101,9 +204,25 @@ impl World {
         }
     }
 
+    /// Who takes records one by one may commit each without waiting for the answer.
+    fn commit_in_passing(&mut self, who: Incarnation, worked: bool, now: Instant) {
+        let may = self.options.one_by_one && self.options.commits == Commits::Manual;
+        if may && worked && self.random.chance(1, 2) {
+            if let Some(member) = self.members.get_mut(&who) {
+                let intent = Intent::Commit {
+                    what: CommitWhat::HandedOut,
+                    retry_until: None,
+                };
+                member.submit(intent, now + FAREWELL, now);
+            }
+            self.drain_member(who, now);
+        }
+    }
+
     /// Carries out what a member wants.
     pub(crate) fn carry_out(&mut self, who: Incarnation, effect: Effect, now: Instant) {
         match effect {
+            Effect::Send(request) => self.send(who, request, now),
             Effect::Reply { operation, outcome } => self.on_reply(who, operation, outcome, now),
             Effect::Callback {
                 id,
@@ -118,7 +237,16 @@ impl World {
                     member.core.on_assignment_computed(token, result, now);
                 }
             }
-            Effect::ClusterChanged(_) | Effect::BrokerFound { .. } => {}
+            Effect::ClusterChanged(cluster) => {
+                if let Some(member) = self.members.get_mut(&who) {
+                    member.addresses.extend(cluster.brokers.keys());
+                }
+            }
+            Effect::BrokerFound { node, .. } => {
+                if let Some(member) = self.members.get_mut(&who) {
+                    member.addresses.insert(node);
+                }
+            }
         }
     }
 
@@ -133,15 +261,18 @@ impl World {
             return;
         };
         match member.activity.clone() {
-            Activity::Polling(waiting) if waiting == operation => match outcome {
-                Ok(Reply::Records { records, .. }) if !records.is_empty() => {
-                    self.on_records(who, operation, &records, now);
+            Activity::Polling(waiting) if waiting == operation => {
+                self.poll_answered(who, operation, outcome, now);
+            }
+            Activity::CheckingIn(waiting, attention) if waiting == operation => {
+                if member
+                    .application
+                    .checked_in(outcome, attention, now)
+                    .is_ok()
+                {
+                    self.go_on(who, now);
                 }
-                // Nothing came in time, or something went wrong that polling again will mend.
-                Ok(_) => self.pause_before_poll(who, 0, now),
-                Err(ConsumerError::GroupRefused { .. }) => self.start_over(who, now),
-                Err(_) => self.pause_before_poll(who, 100, now),
-            },
+            }
             Activity::Committing(waiting, since) if waiting == operation => {
                 if outcome.is_err() {
                     let excused = self.excuse_failed_commit(who, since, COMMIT, now);
@@ -156,7 +287,29 @@ impl World {
             Activity::Closing(waiting, since) if waiting == operation => {
                 self.closed(who, since, now);
             }
+            _ if matches!(outcome, Ok(Reply::Records { .. })) => {
+                member.untaken = Some((operation, outcome));
+            }
             _ => self.on_listeners_commit(who, operation, outcome.is_ok(), now),
+        }
+    }
+
+    fn poll_answered(
+        &mut self,
+        who: Incarnation,
+        operation: OperationId,
+        outcome: Result<Reply, ConsumerError>,
+        now: Instant,
+    ) {
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
+        match member.application.poll_answered(operation, outcome, now) {
+            Ok(true) => self.go_on(who, now),
+            // Nothing came in time, or something went wrong that polling again will mend.
+            Ok(false) => self.pause_before_poll(who, 0, now),
+            Err(ConsumerError::GroupRefused { .. }) => self.start_over(who, now),
+            Err(_) => self.pause_before_poll(who, 100, now),
         }
     }
 
@@ -172,26 +325,40 @@ impl World {
         }
     }
 
-    fn on_records(
-        &mut self,
-        who: Incarnation,
-        operation: OperationId,
-        records: &[TakenRecords],
-        now: Instant,
-    ) {
+    /// The application is given what is here, all of it or one record, and works on that.
+    fn give(&mut self, who: Incarnation, now: Instant) {
+        let one_by_one = self.options.one_by_one;
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
+        let given: Vec<(TopicPartition, Vec<i64>)> = if one_by_one {
+            let attention = member.core.attention();
+            let record = member.application.next_record(attention, now, cut);
+            let record = record.map(|(partition, offset)| (partition, vec![offset]));
+            record.into_iter().collect()
+        } else {
+            let taken = member.application.take();
+            let offsets = |taken: &TakenRecords| (taken.topic_partition.clone(), offsets(taken));
+            taken.iter().map(offsets).collect()
+        };
+        if given.is_empty() {
+            self.go_on(who, now);
+            return;
+        }
+        let most = if one_by_one { 2_000 } else { 40_000 };
+        let work = Duration::from_micros(self.random.below(most));
         let mut done = BTreeMap::new();
-        for taken in records {
-            let offsets = offsets(taken);
-            done.insert(taken.topic_partition.clone(), taken.until_offset);
+        for (partition, offsets) in given {
+            if let Some(last) = offsets.last() {
+                done.insert(partition.clone(), last + 1);
+            }
             self.note(Event::HandedOut {
                 who,
-                partition: taken.topic_partition.clone(),
+                partition,
                 offsets,
             });
         }
-        let work = Duration::from_micros(self.random.below(40_000));
         if let Some(member) = self.members.get_mut(&who) {
-            member.holding = Some(operation);
             member.activity = Activity::Working(done);
             member.turn += 1;
             let turn = member.turn;
@@ -261,6 +428,19 @@ impl World {
     pub(crate) fn is_producing(&self) -> bool {
         !self.producing.is_empty()
     }
+}
+
+/// The records of a batch, one by one.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the application's side hands a batch over to be cut up"
+)]
+fn cut(taken: TakenRecords) -> Vec<CutRecord<(TopicPartition, i64)>> {
+    let cut = |offset: i64| CutRecord {
+        next_offset: Some(offset + 1),
+        item: (taken.topic_partition.clone(), offset),
+    };
+    offsets(&taken).into_iter().map(cut).collect()
 }
 
 /// The offsets of the records that were handed out.

@@ -28,9 +28,7 @@ impl World {
             let Some(member) = self.members.get_mut(&who) else {
                 return;
             };
-            if let Some(request) = member.core.poll_request() {
-                self.send(who, request, now);
-            } else if let Some(effect) = member.core.poll_effect() {
+            if let Some(effect) = member.core.poll_effect() {
                 self.carry_out(who, effect, now);
             } else {
                 self.note_given_up(who, now);
@@ -40,9 +38,10 @@ impl World {
         }
     }
 
-    fn send(&mut self, who: Incarnation, outgoing: OutgoingRequest, now: Instant) {
+    pub(super) fn send(&mut self, who: Incarnation, outgoing: OutgoingRequest, now: Instant) {
         self.requests += 1;
         self.count_request(who, &outgoing.request, now);
+        self.require_address(who, &outgoing);
         let sent = now.saturating_duration_since(self.start);
         (sent, who, outgoing.request.api_key().to_wire()).hash(&mut self.fingerprint);
         let connection = self.link(who, outgoing.destination, now);
@@ -80,6 +79,21 @@ impl World {
                 request,
             },
         );
+    }
+
+    /// A transport that was not told where a broker is can send it nothing.
+    fn require_address(&mut self, who: Incarnation, outgoing: &OutgoingRequest) {
+        let Some(node) = outgoing.destination.node() else {
+            return;
+        };
+        let member = self.members.get(&who);
+        if member.is_some_and(|member| !member.addresses.contains(&node)) {
+            let api = outgoing.request.api_key().name();
+            self.violate(
+                21,
+                format!("{who} sends {api} to node {node}, and was never told where that is"),
+            );
+        }
     }
 
     fn count_request(&mut self, who: Incarnation, request: &RequestKind, now: Instant) {

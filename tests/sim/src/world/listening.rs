@@ -9,7 +9,7 @@ use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
 
 use super::World;
 use crate::history::{Event, Incarnation};
-use crate::member::{Activity, FAREWELL};
+use crate::member::{Activity, FAREWELL, STEP_OF_FAREWELL};
 use crate::network::Arrival;
 use crate::options::Commits;
 
@@ -21,6 +21,16 @@ pub(crate) const LISTENERS_COMMIT: Duration = Duration::from_secs(2);
 pub(crate) struct Call {
     since: Instant,
     step: Step,
+}
+
+impl Call {
+    fn concerns(&self, partition: &TopicPartition) -> bool {
+        match &self.step {
+            Step::Working(partitions)
+            | Step::Committing(_, partitions)
+            | Step::Returning(partitions) => partitions.contains(partition),
+        }
+    }
 }
 
 /// What the listener is at.
@@ -216,8 +226,8 @@ impl World {
                 });
             }
             CallbackKind::Lost => {
-                let interval = self.options.max_poll_interval;
-                let excused = member.troubles.excuse_loss(interval, now);
+                let with_reason = |one| member.had.get(one) == Some(&Some(true));
+                let excused = partitions.iter().all(with_reason);
                 member.troubles.lost = Some(now);
                 member
                     .giving_up
@@ -231,10 +241,12 @@ impl World {
             // They stay its own until it has let go of them, so that commits go on meanwhile.
             CallbackKind::Revoked => {
                 let leaves = matches!(member.activity, Activity::Closing(..));
-                let since = member.troubles.withdrawn.1;
-                let going = partitions
+                let withdrawn = &member.troubles.withdrawn;
+                let since = |one: &TopicPartition| withdrawn.get(one).copied().unwrap_or(now);
+                let going: Vec<_> = partitions
                     .iter()
-                    .map(|partition| (partition.clone(), since));
+                    .map(|partition| (partition.clone(), since(partition)))
+                    .collect();
                 member.giving_up.extend(going);
                 self.note(Event::Revoking {
                     who,
@@ -255,6 +267,21 @@ impl World {
             .into_iter()
             .partition(|(partition, _)| member.core.fetch().is_assigned(partition));
         member.giving_up = kept;
+        let interval = self.options.max_poll_interval;
+        // Gone while the listener is at work on them: it took too long, or they were lost meanwhile.
+        let mut overdue = Vec::new();
+        let mut lost = Vec::new();
+        for (partition, since) in &gone {
+            match member.listens_too_long(partition, *since, interval, now) {
+                Some(true) => overdue.push(partition.clone()),
+                Some(false) => lost.push(partition.clone()),
+                None => {}
+            }
+        }
+        let lost_with_reason = member.troubles.excuse_loss(interval, now);
+        if !lost.is_empty() {
+            member.troubles.lost = Some(now);
+        }
         let limit = match self.options.commits {
             Commits::Timer => self
                 .options
@@ -262,14 +289,35 @@ impl World {
                 .min(crate::member::API_TIMEOUT),
             Commits::Manual | Commits::Listener => LISTENERS_COMMIT,
         };
+        let limit = match member.activity {
+            Activity::Closing(..) => limit.min(STEP_OF_FAREWELL).min(interval / 4),
+            _ => limit,
+        };
         let gone: BTreeMap<TopicPartition, bool> = gone
             .into_iter()
+            .filter(|(partition, _)| !overdue.contains(partition) && !lost.contains(partition))
             .map(|(partition, since)| {
                 let troubles = &member.troubles;
-                let excused = troubles.excuse_commit(Some(&partition), since, limit, now);
+                // Who takes records one by one and commits now and then owes nothing for the last.
+                let in_between = self.options.one_by_one && self.options.commits == Commits::Manual;
+                let excused =
+                    in_between || troubles.excuse_commit(Some(&partition), since, limit, now);
                 (partition, excused)
             })
             .collect();
+        if !overdue.is_empty() {
+            self.note(Event::Overdue {
+                who,
+                partitions: overdue,
+            });
+        }
+        if !lost.is_empty() {
+            self.note(Event::Lost {
+                who,
+                partitions: lost,
+                excused: lost_with_reason,
+            });
+        }
         if !gone.is_empty() {
             self.note(Event::Revoked {
                 who,
@@ -292,6 +340,28 @@ impl crate::member::Member {
                 Some((partition.clone(), OffsetAndMetadata::new(*next)))
             })
             .collect()
+    }
+
+    /// Of a partition that the listener is at work on, whether it has used up the time that it had: the
+    /// poll interval, or at the end a quarter of what the steps of closing share.
+    fn listens_too_long(
+        &self,
+        partition: &TopicPartition,
+        since: Instant,
+        interval: Duration,
+        now: Instant,
+    ) -> Option<bool> {
+        let mut calls = self.calls.values();
+        let call = calls.find(|call| call.concerns(partition))?;
+        let overdue = now.saturating_duration_since(since) >= interval;
+        let closes = match self.activity {
+            Activity::Closing(_, at) => {
+                let waited = now.saturating_duration_since(call.since.max(at));
+                waited >= STEP_OF_FAREWELL.min(interval / 4)
+            }
+            _ => false,
+        };
+        Some(overdue || closes)
     }
 
     /// What the group has not waited for any longer.

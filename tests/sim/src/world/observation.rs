@@ -96,13 +96,24 @@ impl World {
         }
     }
 
-    /// Partitions may just have been withdrawn from the member.
+    /// Partitions may just have been withdrawn from the member: assigned, and not to be handed out.
     pub(super) fn watch_withdrawals(&mut self, who: Incarnation, now: Instant) {
+        let interval = self.options.max_poll_interval;
         if let Some(member) = self.members.get_mut(&who) {
-            let attention = member.core.attention();
-            if attention != member.troubles.withdrawn.0 {
-                member.troubles.withdrawn = (attention, now);
-            }
+            let reason = member.troubles.excuse_loss(interval, now);
+            let fetch = member.core.fetch();
+            let assigned: BTreeMap<_, _> =
+                fetch.assigned().map(|one| (one.clone(), None)).collect();
+            member.had.retain(|one, gone| {
+                gone.get_or_insert(reason);
+                !assigned.contains_key(one)
+            });
+            member.had.extend(assigned);
+            let held = fetch.assigned().filter(|one| fetch.is_held(one));
+            let before = &member.troubles.withdrawn;
+            let since = |one: &TopicPartition| before.get(one).copied().unwrap_or(now);
+            let withdrawn = held.map(|one| (one.clone(), since(one))).collect();
+            member.troubles.withdrawn = withdrawn;
         }
     }
 
@@ -141,8 +152,10 @@ impl World {
             .filter_map(|member| incarnation(&member.client_id))
             .filter(|who| {
                 self.members.get(who).is_some_and(|member| {
-                    let since = member.troubles.withdrawn.1;
-                    now.saturating_duration_since(since) < self.options.max_poll_interval
+                    let since = member.troubles.withdrawn.values().min();
+                    since.is_none_or(|since| {
+                        now.saturating_duration_since(*since) < self.options.max_poll_interval
+                    })
                 })
             })
             .collect()

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use windlass_core::Intent;
+use windlass_model::TopicPartition;
 
 use super::World;
 use crate::history::{Event, Incarnation};
@@ -146,6 +147,12 @@ impl World {
         self.note_given_up(who, now);
         if let Some(member) = self.members.remove(&who) {
             let took = now.saturating_duration_since(since);
+            if !member.calls.is_empty() {
+                // Its listener did not come back, so it was not told of all that goes.
+                let all = 0..self.options.partitions;
+                let partitions = all.map(|one| TopicPartition::new(TOPIC, one)).collect();
+                self.note(Event::Overdue { who, partitions });
+            }
             self.note(Event::Closed {
                 who,
                 took,
