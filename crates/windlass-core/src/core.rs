@@ -57,6 +57,8 @@ pub struct ConsumerCore {
     pub(crate) polling: Option<PendingPoll>,
     pub(crate) closing: Option<Closing>,
     pub(crate) closed: bool,
+    /// Why the membership is over, until the application begins anew.
+    pub(crate) failed: Option<ConsumerError>,
     pub(crate) events: VecDeque<MachineEvent>,
     pub(crate) errors: WaitingErrors,
     pub(crate) effects: VecDeque<Effect>,
@@ -86,6 +88,7 @@ impl ConsumerCore {
             polling: None,
             closing: None,
             closed: false,
+            failed: None,
             events: VecDeque::new(),
             errors: WaitingErrors::default(),
             effects: VecDeque::new(),
@@ -320,6 +323,7 @@ impl ConsumerCore {
             self.drop_manual_assignment(now);
         }
         tracing::info!(?topics, "subscribed");
+        self.failed = None;
         self.subscription = Subscription::Topics(topics.clone());
         self.metadata
             .set_interest(Interest::Application, topics.clone(), now);
@@ -335,6 +339,7 @@ impl ConsumerCore {
         now: Instant,
     ) {
         self.come_back_from_all(progress, now);
+        self.failed = None;
         match std::mem::take(&mut self.subscription) {
             Subscription::None => {}
             Subscription::Topics(_) => {
@@ -362,6 +367,7 @@ impl ConsumerCore {
             self.come_back_from_all(progress, now);
             self.with_group(|group| group.unsubscribe(now));
         }
+        self.failed = None;
         let topics = partitions
             .iter()
             .map(|partition| partition.topic.clone())

@@ -40,6 +40,7 @@ impl ConsumerCore {
                 reason,
             } => {
                 tracing::warn!(?partitions, reason, "partitions are lost");
+                self.ledger.lose(&partitions, &reason);
                 self.begin_loss(Some(token), partitions, now);
             }
             GroupEvent::Assigned {
@@ -61,9 +62,6 @@ impl ConsumerCore {
                 tracing::debug!(?topics, reason, "the group needs metadata");
                 self.metadata.set_interest(Interest::Group, topics, now);
             }
-            GroupEvent::MemberIgnored { member_id, reason } => {
-                tracing::warn!(%member_id, reason, "a member's subscription cannot be read");
-            }
             GroupEvent::CommitDone { id, results, .. } => self.commit_done(id, &results, now),
             GroupEvent::OffsetsFetched { id, results, .. } => {
                 self.offsets_fetched(id, results, now);
@@ -72,16 +70,33 @@ impl ConsumerCore {
                 tracing::info!(reason, "left the group");
                 self.finish_closing();
             }
-            GroupEvent::Failed { error, reason } => {
-                tracing::error!(%error, reason, "the membership is over");
-                self.errors.add(group_error(error));
-            }
-            other => tracing::debug!(reason = other.reason(), "the group has news"),
+            other => self.on_group_news(other),
         }
     }
 }
 
 impl ConsumerCore {
+    /// What somebody has to know, and nothing follows from.
+    fn on_group_news(&mut self, event: GroupEvent) {
+        match event {
+            GroupEvent::MemberIgnored { member_id, reason } => {
+                tracing::warn!(%member_id, reason, "a member's subscription cannot be read");
+            }
+            GroupEvent::Failed { error, reason } => {
+                tracing::error!(%error, reason, "the membership is over");
+                self.failed = Some(group_error(error));
+            }
+            GroupEvent::Trouble { error, reason } => {
+                tracing::warn!(%error, reason, "the group cannot be used as it should");
+                self.errors.add(group_error(error));
+            }
+            GroupEvent::PollOverdueSoon { reason } => {
+                tracing::warn!(reason, "the member will have to leave its group soon");
+            }
+            other => tracing::debug!(reason = other.reason(), "the group has news"),
+        }
+    }
+
     /// The rebalance is over: the auto-commit's interval begins anew.
     fn begin_group_assignment(
         &mut self,

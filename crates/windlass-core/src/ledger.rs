@@ -15,8 +15,8 @@ pub(crate) struct Ledger {
     last: Option<OperationId>,
     /// The last offset the group is known to hold for a partition.
     committed: BTreeMap<TopicPartition, i64>,
-    /// Whether partitions were lost while records of them were out.
-    lost_what_is_out: bool,
+    /// Why partitions were lost while records of them were out.
+    lost_what_is_out: Option<String>,
 }
 
 /// Records of a partition that are out.
@@ -50,7 +50,7 @@ impl Ledger {
     pub(crate) fn come_back(&mut self, operation: OperationId) {
         if self.last.is_some_and(|last| last <= operation) {
             self.out.clear();
-            self.lost_what_is_out = false;
+            self.lost_what_is_out = None;
         }
     }
 
@@ -154,13 +154,15 @@ impl Ledger {
     }
 
     /// The partitions were taken away without a word: what is out of them can never be committed.
-    pub(crate) fn lose(&mut self, partitions: &BTreeSet<TopicPartition>) {
-        self.lost_what_is_out |= self.any_out(partitions);
+    pub(crate) fn lose(&mut self, partitions: &BTreeSet<TopicPartition>, reason: &str) {
+        if self.any_out(partitions) {
+            self.lost_what_is_out = Some(reason.to_owned());
+        }
     }
 
-    /// Whether the application still works on records of partitions that were lost since.
-    pub(crate) const fn lost_what_is_out(&self) -> bool {
-        self.lost_what_is_out
+    /// Why partitions were lost of which the application still works on records.
+    pub(crate) fn lost_what_is_out(&self) -> Option<&str> {
+        self.lost_what_is_out.as_deref()
     }
 
     /// The partitions are gone.
@@ -204,14 +206,14 @@ mod tests {
     fn what_was_lost_while_it_was_out_is_remembered_until_the_application_returns() {
         let mut ledger = Ledger::default();
         let partitions = BTreeSet::from([orders()]);
-        ledger.lose(&partitions);
-        assert!(!ledger.lost_what_is_out(), "nothing was out");
+        ledger.lose(&partitions, "a test");
+        assert_eq!(ledger.lost_what_is_out(), None, "nothing was out");
         ledger.hand_out(OperationId(1), &orders(), OffsetAndMetadata::new(10));
-        ledger.lose(&partitions);
+        ledger.lose(&partitions, "a test");
         ledger.forget(&partitions);
         ledger.come_back(OperationId(0));
-        assert!(ledger.lost_what_is_out());
+        assert_eq!(ledger.lost_what_is_out(), Some("a test"));
         ledger.come_back(OperationId(1));
-        assert!(!ledger.lost_what_is_out());
+        assert_eq!(ledger.lost_what_is_out(), None);
     }
 }

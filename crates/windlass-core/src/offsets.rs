@@ -95,13 +95,17 @@ impl ConsumerCore {
         progress: &Progress,
         now: Instant,
     ) {
+        // Done would mean that the group holds what the application has in its hands.
+        let lost = match what {
+            CommitWhat::HandedOut | CommitWhat::Finished => self.ledger.lost_what_is_out(),
+            CommitWhat::Offsets(_) => None,
+        };
+        if let Some(why) = lost {
+            let reason = format!("the partitions were lost meanwhile: {why}");
+            self.fail(operation, ConsumerError::CommitRefused { reason });
+            return;
+        }
         let offsets = match what {
-            // Done would mean that the group holds what the application has in its hands.
-            CommitWhat::HandedOut | CommitWhat::Finished if self.ledger.lost_what_is_out() => {
-                let reason = "the partitions were lost meanwhile".to_owned();
-                self.fail(operation, ConsumerError::CommitRefused { reason });
-                return;
-            }
             CommitWhat::HandedOut | CommitWhat::Finished => {
                 match self.handed_out_offsets(progress, matches!(what, CommitWhat::Finished)) {
                     Ok(offsets) => offsets,
@@ -371,11 +375,17 @@ impl ConsumerCore {
                     told.push((partition, offset));
                 }
                 _ if self.fetch.standing(&partition) != Some(Standing::Awaiting) => {}
-                Some(Err(error)) if !error.is_retriable() => {
+                Some(Err(error)) if error.is_refusal() => {
                     self.errors.add(offset_fetch_error(error, Some(&partition)));
                     refused.insert(partition);
                 }
-                Some(Err(_)) | None => {
+                Some(Err(error)) => {
+                    if !error.is_retriable() {
+                        self.errors.add(offset_fetch_error(error, Some(&partition)));
+                    }
+                    again.insert(partition);
+                }
+                None => {
                     again.insert(partition);
                 }
             }

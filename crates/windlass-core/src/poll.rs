@@ -44,12 +44,14 @@ impl ConsumerCore {
     }
 
     /// Answers the waiting poll if there is something to answer it with. Errors go first: they would
-    /// never be told while records keep coming. The records wait meanwhile, none is lost.
+    /// never be told while records keep coming. The records wait meanwhile, none is lost. Without a
+    /// membership every poll says so.
     pub(crate) fn serve_poll(&mut self, now: Instant) {
         let Some(pending) = self.polling else {
             return;
         };
-        let outcome = if let Some(error) = self.errors.next() {
+        let over = || self.failed.clone();
+        let outcome = if let Some(error) = self.errors.next().or_else(over) {
             Err(error)
         } else {
             let taken = self.with_fetch(|fetch| fetch.take(pending.max_records, now));

@@ -82,7 +82,6 @@ impl ConsumerCore {
     ) {
         let partitions = self.without_manual(partitions);
         self.attention += 1;
-        self.ledger.lose(&partitions);
         let told = self.overtake_handovers(&partitions, now);
         self.let_go(&partitions, now);
         let untold: BTreeSet<_> = partitions.difference(&told).cloned().collect();

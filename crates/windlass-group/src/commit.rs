@@ -8,7 +8,7 @@ use windlass_model::{OffsetAndMetadata, TopicPartition};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::OffsetCommitResponse;
 
-use crate::commit_verdict::{Claim, Findings, Present, Verdict, holds, judge};
+use crate::commit_verdict::{Claim, Findings, Grounds, Present, Verdict, holds, judge};
 use crate::coordinator::{Coordinator, Incarnation, is_hopeless};
 use crate::event::CommitId;
 use crate::identity::Identity;
@@ -29,6 +29,8 @@ struct Commit {
     offsets: BTreeMap<TopicPartition, (OffsetAndMetadata, Claim)>,
     results: BTreeMap<TopicPartition, Result<(), CommitError>>,
     waiting_for: String,
+    /// Whether the last answer was that it came too late for one generation.
+    between_generations: bool,
 }
 
 /// All commits that have not ended. One request is under way at a time, so that a retry of an
@@ -39,6 +41,14 @@ pub(crate) struct OffsetCommits {
     in_flight: Option<(RequestId, Incarnation, Vec<Commit>)>,
     backoff: Backoff,
     next_id: u64,
+    /// Who was told that a rebalance is under way: there is no point in trying again as the same.
+    refused_as: Option<Identity>,
+    /// What was owned when the queue was last held against it.
+    ownership_seen: Option<u64>,
+    /// Whether some commit may have ended since that was last told.
+    has_finished: bool,
+    /// The earliest deadline, or an instant before it.
+    deadline: Option<Instant>,
 }
 
 impl OffsetCommits {
@@ -48,6 +58,10 @@ impl OffsetCommits {
             in_flight: None,
             backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
             next_id: 0,
+            refused_as: None,
+            ownership_seen: None,
+            has_finished: false,
+            deadline: None,
         }
     }
 
@@ -66,12 +80,13 @@ impl OffsetCommits {
         asked.any(|asked| asked == at)
     }
 
-    /// Takes a commit on. `owned` says what the group has assigned, where the group assigns.
+    /// Takes a commit on, as far as there are grounds for it. What the member owns and what is assigned
+    /// by hand cannot go in one commit: the one is the member's, the other nobody's.
     pub(crate) fn make(
         &mut self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
         mode: CommitMode,
-        owned: Option<&Ownership>,
+        grounds: &Grounds<'_>,
         latest: Instant,
     ) -> CommitId {
         self.next_id += 1;
@@ -87,13 +102,13 @@ impl OffsetCommits {
             offsets: BTreeMap::new(),
             results: BTreeMap::new(),
             waiting_for: "the commits before it".to_owned(),
+            between_generations: false,
         };
+        let mut claims = offsets.keys().filter_map(|one| grounds.claim(one));
+        let by_hand = claims.any(|claim| claim == Claim::Manual);
         for (topic_partition, offset) in offsets {
-            let claim = match owned {
-                None => Some(Claim::Manual),
-                Some(ownership) => ownership.tenure(&topic_partition).map(Claim::Owned),
-            };
-            match claim {
+            let claim = grounds.claim(&topic_partition);
+            match claim.filter(|claim| !by_hand || *claim == Claim::Manual) {
                 Some(claim) => {
                     commit.offsets.insert(topic_partition, (offset, claim));
                 }
@@ -104,6 +119,8 @@ impl OffsetCommits {
                 }
             }
         }
+        self.deadline = Some(self.deadline.map_or(deadline, |at| at.min(deadline)));
+        self.has_finished |= commit.offsets.is_empty();
         self.queue.push_back(commit);
         id
     }
@@ -117,12 +134,32 @@ impl OffsetCommits {
         out: &mut Outputs,
         now: Instant,
     ) {
-        for commit in &mut self.queue {
-            commit.drop_lost(present.ownership);
+        let changes = Some(present.ownership.changes());
+        if self.ownership_seen != changes {
+            self.ownership_seen = changes;
+            for commit in &mut self.queue {
+                commit.drop_lost(present.ownership);
+            }
+            self.has_finished = true;
         }
-        self.end_finished(out);
+        if std::mem::take(&mut self.has_finished) {
+            self.end_finished(out);
+        }
+        self.end_pause(gate, out);
         self.send(gate, present, coordinator, out, now);
         self.arm_deadline(out);
+    }
+
+    /// A commit that came between two generations need not wait any longer than for the next.
+    fn end_pause(&mut self, gate: &CommitGate, out: &mut Outputs) {
+        if let CommitGate::Open(identity) = gate
+            && self
+                .refused_as
+                .take_if(|refused| refused != identity)
+                .is_some()
+        {
+            out.timers.clear(GroupTimer::CommitRetry);
+        }
     }
 
     fn send(
@@ -202,12 +239,18 @@ impl OffsetCommits {
         for commit in &mut batch {
             commit.settle(&answer, sent, present, &mut findings);
         }
+        if batch.iter().any(|commit| commit.between_generations) {
+            self.refused_as = Some(sent.identity.clone());
+        }
+        self.has_finished = true;
         if batch.iter().any(|commit| !commit.offsets.is_empty()) {
             let pause = self.backoff.next(&mut out.random);
             out.timers.set(GroupTimer::CommitRetry, now + pause);
         } else if answer.is_ok() {
             self.backoff.reset();
         }
+        // What is tried again may have lost its ground while it was under way.
+        self.ownership_seen = None;
         for commit in batch.into_iter().rev() {
             self.queue.push_front(commit);
         }
@@ -219,6 +262,7 @@ impl OffsetCommits {
         let under_way = self.in_flight.iter_mut().flat_map(|(_, _, batch)| batch);
         for commit in self.queue.iter_mut().chain(under_way) {
             if commit.deadline <= now {
+                self.has_finished = true;
                 let waiting_for = format!("it waited for {}", commit.waiting_for);
                 commit.fail(&CommitError::TimedOut { waiting_for });
             }
@@ -231,6 +275,7 @@ impl OffsetCommits {
         for commit in self.queue.iter_mut().chain(under_way) {
             commit.fail(error);
         }
+        self.has_finished = true;
     }
 
     /// Tells of the commits that have nothing left to wait for. The request of one that gave up
@@ -242,17 +287,13 @@ impl OffsetCommits {
         let mut queue = Vec::from(std::mem::take(&mut self.queue));
         end_finished(&mut queue, out);
         self.queue = VecDeque::from(queue);
+        let under_way = self.in_flight.iter().flat_map(|(_, _, batch)| batch);
+        let left = self.queue.iter().chain(under_way);
+        self.deadline = left.map(|one| one.deadline).min();
     }
 
     fn arm_deadline(&self, out: &mut Outputs) {
-        let under_way = self.in_flight.iter().flat_map(|(_, _, batch)| batch);
-        match self
-            .queue
-            .iter()
-            .chain(under_way)
-            .map(|one| one.deadline)
-            .min()
-        {
+        match self.deadline {
             Some(deadline) => out.timers.set(GroupTimer::CommitDeadline, deadline),
             None => out.timers.clear(GroupTimer::CommitDeadline),
         }
@@ -301,6 +342,7 @@ impl Commit {
         present: &Present<'_>,
         findings: &mut Findings,
     ) {
+        self.between_generations = false;
         let partitions: Vec<(TopicPartition, Claim)> = self
             .offsets
             .iter()
@@ -311,7 +353,15 @@ impl Commit {
                 Ok(codes) => {
                     let code = codes.get(&topic_partition).copied();
                     let still_owned = holds(claim, &topic_partition, present.ownership);
-                    judge(code, claim, still_owned, sent, present, findings)
+                    judge(
+                        code,
+                        &topic_partition,
+                        claim,
+                        still_owned,
+                        sent,
+                        present,
+                        findings,
+                    )
                 }
                 Err(failure) if is_hopeless(failure) => {
                     Verdict::Fail(CommitError::Unanswered(failure.clone()))
@@ -325,6 +375,7 @@ impl Commit {
             match (verdict, self.mode) {
                 (Verdict::Stored, _) => self.end(topic_partition, Ok(())),
                 (Verdict::Retry(error), CommitMode::Sync { .. }) => {
+                    self.between_generations |= matches!(error, CommitError::RebalanceInProgress);
                     self.waiting_for = format!("a better answer than this: {error}");
                 }
                 (Verdict::Retry(error), CommitMode::Async) | (Verdict::Fail(error), _) => {

@@ -1,6 +1,6 @@
 //! What an answer to OffsetCommit means: for the offset, and for the membership.
 
-use windlass_model::TopicPartition;
+use windlass_model::{Cluster, TopicPartition};
 use windlass_protocol::ErrorCode;
 
 use crate::identity::{Identity, Reset};
@@ -18,6 +18,21 @@ pub(crate) enum Claim {
     Owned(Tenure),
 }
 
+/// What a commit can be based on when it is made.
+pub(crate) struct Grounds<'a> {
+    pub(crate) ownership: &'a Ownership,
+    /// Whether nothing is subscribed to, so that what is not owned is assigned by hand.
+    pub(crate) assigns_by_hand: bool,
+}
+
+impl Grounds<'_> {
+    /// On what ground an offset of the partition can be committed, if on any.
+    pub(crate) fn claim(&self, topic_partition: &TopicPartition) -> Option<Claim> {
+        let owned = self.ownership.tenure(topic_partition).map(Claim::Owned);
+        owned.or_else(|| self.assigns_by_hand.then_some(Claim::Manual))
+    }
+}
+
 /// Who the member is when an answer comes.
 pub(crate) struct Present<'a> {
     pub(crate) config: &'a GroupConfig,
@@ -25,6 +40,16 @@ pub(crate) struct Present<'a> {
     pub(crate) ownership: &'a Ownership,
     /// Whether a JoinGroup is under way, so that the generation is about to be replaced.
     pub(crate) is_joining: bool,
+    /// What is known of the cluster.
+    pub(crate) cluster: &'a Cluster,
+}
+
+impl Present<'_> {
+    /// Whether the topic exists, as far as is known.
+    fn shows(&self, topic_partition: &TopicPartition) -> bool {
+        let topics = &self.cluster.topics;
+        topics.is_empty() || topics.contains_key(&topic_partition.topic)
+    }
 }
 
 /// What an answer to a commit means for the membership.
@@ -53,6 +78,7 @@ pub(crate) fn holds(claim: Claim, topic_partition: &TopicPartition, ownership: &
 
 pub(crate) fn judge(
     code: Option<ErrorCode>,
+    topic_partition: &TopicPartition,
     claim: Claim,
     still_owned: bool,
     sent: &Sent,
@@ -79,6 +105,10 @@ pub(crate) fn judge(
         | ErrorCode::REQUEST_TIMED_OUT => {
             findings.coordinator_lost = Some(reason);
             Verdict::Retry(refused)
+        }
+        // The metadata does not show it either.
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION if !present.shows(topic_partition) => {
+            Verdict::Fail(refused)
         }
         ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
             Verdict::Retry(refused)
@@ -122,13 +152,15 @@ pub(crate) fn judge(
             findings.fatal = GroupError::from_code(code, present.config);
             Verdict::Fail(CommitError::Fenced)
         }
-        ErrorCode::GROUP_AUTHORIZATION_FAILED => {
-            let group = present.config.group_id.clone();
-            Verdict::Fail(CommitError::Group(GroupError::GroupAuthorization { group }))
-        }
+        ErrorCode::GROUP_AUTHORIZATION_FAILED => Verdict::Fail(not_authorized(present)),
         _ if code.is_retriable() => Verdict::Retry(refused),
         _ => Verdict::Fail(refused),
     }
+}
+
+fn not_authorized(present: &Present<'_>) -> CommitError {
+    let group = present.config.group_id.clone();
+    CommitError::Group(GroupError::GroupAuthorization { group })
 }
 
 /// The commit of a generation that has been replaced was refused: what was kept can be committed

@@ -97,7 +97,8 @@ impl Coordinator {
         self.status = Status::Asked(id);
     }
 
-    /// The answer to a lookup. An error is one that does not go away by itself.
+    /// The answer to a lookup. An error is one that somebody has to see to; unless it is final, the
+    /// coordinator is looked for again after a pause.
     pub(crate) fn on_answer(
         &mut self,
         answer: Result<FindCoordinatorResponse, RequestFailure>,
@@ -127,8 +128,11 @@ impl Coordinator {
                 self.rest(out, now);
                 Ok(())
             }
-            Err(Lookup::Never(error)) => {
+            Err(Lookup::Refused(error)) => {
                 self.failed_lookups = self.failed_lookups.saturating_add(1);
+                if !error.is_final() {
+                    self.rest(out, now);
+                }
                 Err(error)
             }
         }
@@ -178,7 +182,7 @@ impl Coordinator {
 
 enum Lookup {
     Later,
-    Never(GroupError),
+    Refused(GroupError),
 }
 
 fn found(
@@ -189,7 +193,7 @@ fn found(
     let response = match answer {
         Ok(response) => response,
         Err(failure) if is_hopeless(&failure) => {
-            return Err(Lookup::Never(GroupError::Unsendable { api, failure }));
+            return Err(Lookup::Refused(GroupError::Unsendable { api, failure }));
         }
         Err(_) => return Err(Lookup::Later),
     };
@@ -202,9 +206,9 @@ fn found(
     let code = coordinator.error_code;
     if code != ErrorCode::NONE {
         return Err(match GroupError::from_code(code, config) {
-            Some(error) => Lookup::Never(error),
+            Some(error) => Lookup::Refused(error),
             None if code.is_retriable() => Lookup::Later,
-            None => Lookup::Never(GroupError::Refused { api, code }),
+            None => Lookup::Refused(GroupError::Refused { api, code }),
         });
     }
     let Ok(port) = u16::try_from(coordinator.port) else {

@@ -9,7 +9,9 @@ use windlass_protocol::{EncodeError, ErrorCode};
 
 use crate::outputs::Purpose;
 
-/// Why a membership is over: joining again by itself would not help.
+/// What stands between a member and its group. What is [final](GroupError::is_final) ends the
+/// membership; all else is told with [`GroupEvent::Trouble`](crate::GroupEvent::Trouble) and tried
+/// again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupError {
@@ -68,6 +70,14 @@ pub enum GroupError {
         api: &'static str,
         /// What stands in the way.
         failure: RequestFailure,
+    },
+    /// The application's listener has not returned from the call that told it of new partitions.
+    #[error(
+        "the rebalance listener has not returned for {limit:?} (max.poll.interval.ms) after it was told of new partitions: the member left the group until it does"
+    )]
+    ListenerOverdue {
+        /// How long it had.
+        limit: Duration,
     },
     /// The coordinator answered with an error that has no meaning for this API, and that does not
     /// go away by itself.
@@ -156,6 +166,16 @@ pub enum OffsetFetchError {
 }
 
 impl OffsetFetchError {
+    /// Whether somebody has to grant something before asking again can succeed.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused { code } => *code == ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+            Self::Group(error) => matches!(error, GroupError::GroupAuthorization { .. }),
+            Self::TimedOut { .. } => false,
+        }
+    }
+
     /// Whether asking again may succeed.
     #[must_use]
     pub fn is_retriable(&self) -> bool {
@@ -168,6 +188,25 @@ impl OffsetFetchError {
 }
 
 impl GroupError {
+    /// Whether the membership is over with it: the group will not have this member as it is, or
+    /// somebody else has taken its place. An answer without a meaning for its API, a missing right,
+    /// a full group, one broker that cannot be talked to: all of these may pass.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Fenced { .. }
+            | Self::InconsistentProtocol { .. }
+            | Self::InvalidSessionTimeout { .. }
+            | Self::InvalidGroupId { .. }
+            | Self::Assignment(_) => true,
+            Self::Unsendable { failure, .. } => matches!(failure.kind, FailureKind::Unencodable),
+            Self::GroupAuthorization { .. }
+            | Self::GroupFull { .. }
+            | Self::ListenerOverdue { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
     /// What is to be sent has no room on the wire.
     pub(crate) fn unencodable(purpose: Purpose, error: &EncodeError) -> Self {
         Self::Unsendable {

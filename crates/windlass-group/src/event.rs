@@ -156,6 +156,18 @@ pub enum GroupEvent {
         /// How it ended.
         reason: String,
     },
+    /// Something is wrong that may pass: it is tried again, and told each time.
+    Trouble {
+        /// What stands in the way.
+        error: GroupError,
+        /// What was being done.
+        reason: String,
+    },
+    /// Two thirds of the time that the application may stay away from polling are over.
+    PollOverdueSoon {
+        /// How long it has been away, what the limit is, and what to do.
+        reason: String,
+    },
     /// The membership is over. A new `subscribe` starts again.
     Failed {
         /// What ended it.
@@ -186,6 +198,8 @@ impl GroupEvent {
             | Self::CommitDone { reason, .. }
             | Self::OffsetsFetched { reason, .. }
             | Self::Left { reason }
+            | Self::Trouble { reason, .. }
+            | Self::PollOverdueSoon { reason }
             | Self::Failed { reason, .. } => reason,
         }
     }

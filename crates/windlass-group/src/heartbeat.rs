@@ -15,7 +15,7 @@ use crate::turn::Turn;
 /// was just found. Mirrors Kafka's `Heartbeat`.
 #[derive(Debug, Default)]
 pub(crate) struct Heartbeat {
-    in_flight: Option<RequestId>,
+    in_flight: Option<(RequestId, Incarnation)>,
     due: bool,
     /// The coordinator that has been greeted.
     greeted: Incarnation,
@@ -56,6 +56,11 @@ impl Heartbeat {
             turn.member.heartbeat.greeted = turn.coordinator.incarnation();
             turn.member.heartbeat.due = true;
             timers.set(GroupTimer::SessionExpiry, now + session);
+            // One that the coordinator before it has not answered keeps nobody waiting.
+            let asked = turn.member.heartbeat.in_flight.take();
+            if let Some((id, _)) = asked {
+                turn.out.abandon(id);
+            }
         }
         if turn.member.heartbeat.due && turn.member.heartbeat.in_flight.is_none() {
             Self::send(turn);
@@ -75,7 +80,8 @@ impl Heartbeat {
             group_instance_id: config.instance_id_text(),
         };
         if let Some(id) = turn.send(Purpose::Heartbeat, request, timeout) {
-            turn.member.heartbeat.in_flight = Some(id);
+            let incarnation = turn.coordinator.incarnation();
+            turn.member.heartbeat.in_flight = Some((id, incarnation));
             turn.member.heartbeat.due = false;
             turn.out
                 .timers
@@ -98,7 +104,7 @@ impl Heartbeat {
     /// A whole session without an answer: the coordinator is given up, the membership is not. What
     /// the coordinator thinks of this member, the next one that answers will tell.
     pub(crate) fn on_session_expired(turn: &mut Turn<'_>) -> Option<String> {
-        if let Some(id) = turn.member.heartbeat.in_flight.take() {
+        if let Some((id, _)) = turn.member.heartbeat.in_flight.take() {
             turn.out.abandon(id);
         }
         turn.member.heartbeat.due = true;
@@ -118,9 +124,8 @@ impl Heartbeat {
         answer: Result<HeartbeatResponse, RequestFailure>,
         turn: &mut Turn<'_>,
     ) -> Pulse {
-        if turn.member.heartbeat.in_flight == Some(sent.id) {
-            turn.member.heartbeat.in_flight = None;
-        }
+        let asked = &mut turn.member.heartbeat.in_flight;
+        asked.take_if(|(id, _)| *id == sent.id);
         let response = match answer {
             Ok(response) => response,
             Err(failure) => {
@@ -157,9 +162,10 @@ impl Heartbeat {
             }
             ErrorCode::ILLEGAL_GENERATION => Pulse::Reset(Reset::Generation, reason),
             ErrorCode::UNKNOWN_MEMBER_ID => Pulse::Reset(Reset::MemberId, reason),
+            // A heartbeat that was missed: the next one is due in an interval.
             _ => match turn.refusal(Purpose::Heartbeat, code) {
-                None => Pulse::Alive,
-                Some(error) => Pulse::Over(error),
+                Ok(()) => Pulse::Alive,
+                Err(error) => Pulse::Over(error),
             },
         }
     }

@@ -10,7 +10,7 @@ use windlass_model::{Cluster, Generation, MemberId, OffsetAndMetadata, TopicName
 use windlass_protocol::ResponseKind;
 
 use crate::commit::OffsetCommits;
-use crate::commit_verdict::{Findings, Present};
+use crate::commit_verdict::{Findings, Grounds, Present};
 use crate::coordinator::Coordinator;
 use crate::event::{AssignmentToken, CallbackToken, CommitId, OffsetFetchId};
 use crate::intent::{CommitMode, LeaveMode};
@@ -102,8 +102,9 @@ impl GroupMachine {
         self.settle(now);
     }
 
-    /// Commits offsets: each is the next one to read. While subscribed, only partitions that are
-    /// owned are committed; without a subscription any, as the application assigns by hand then.
+    /// Commits offsets: each is the next one to read. What is owned is committed as the member's; any
+    /// other partition only without a subscription, as the application assigns by hand then, also
+    /// while the member is still on its way out of the group.
     /// Commits are stored in the order in which they are made. While a rebalance is under way they
     /// wait for the generation that comes out of it. An asynchronous one ends within the request
     /// timeout.
@@ -115,9 +116,11 @@ impl GroupMachine {
     ) -> CommitId {
         self.begin();
         let latest = now + self.membership.config().request_timeout;
-        let subscribed = self.membership.is_subscribed();
-        let owned = subscribed.then(|| self.membership.ownership());
-        let id = self.commits.make(offsets, mode, owned, latest);
+        let grounds = Grounds {
+            ownership: self.membership.ownership(),
+            assigns_by_hand: !self.membership.is_subscribed(),
+        };
+        let id = self.commits.make(offsets, mode, &grounds, latest);
         self.settle(now);
         id
     }
@@ -192,6 +195,8 @@ impl GroupMachine {
                 GroupTimer::Heartbeat
                 | GroupTimer::SessionExpiry
                 | GroupTimer::PollInterval
+                | GroupTimer::PollWarning
+                | GroupTimer::AssignmentDeadline
                 | GroupTimer::CallbackDeadline
                 | GroupTimer::JoinRetry
                 | GroupTimer::MetadataDeadline
@@ -346,12 +351,19 @@ impl GroupMachine {
         }
     }
 
-    /// The coordinator cannot be found, and looking again would not help.
+    /// The coordinator cannot be found. Whoever waits for what will not be granted has to know; all
+    /// else may pass in the time that they have.
     fn give_up(&mut self, error: GroupError, now: Instant) {
-        self.commits.fail_all(&CommitError::Group(error.clone()));
-        self.offset_fetches.fail_all(&error, &mut self.out);
+        if error.is_final() || matches!(error, GroupError::GroupAuthorization { .. }) {
+            self.commits.fail_all(&CommitError::Group(error.clone()));
+            self.offset_fetches.fail_all(&error, &mut self.out);
+        }
         let (membership, hands) = self.hands(now);
-        membership.fail(error, hands);
+        if error.is_final() {
+            membership.fail(error, hands);
+        } else {
+            membership.tell(error, hands);
+        }
     }
 
     fn apply(&mut self, sent: &Sent, findings: Findings, now: Instant) {
@@ -419,6 +431,7 @@ fn present(membership: &Membership) -> Present<'_> {
         identity: membership.identity(),
         ownership: membership.ownership(),
         is_joining: membership.is_joining(),
+        cluster: membership.cluster(),
     }
 }
 

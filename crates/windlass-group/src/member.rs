@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use windlass_model::{Cluster, Generation, TopicName, TopicPartitions};
 
@@ -26,6 +27,8 @@ pub(crate) struct Member {
     pub(crate) pacing: JoinPacing,
     /// Whether the application waits inside poll.
     pub(crate) application_polls: bool,
+    /// When it went away from there last.
+    pub(crate) away_since: Option<Instant>,
     /// Why the member wants to join again, as soon as the rebalance it is in is over.
     pub(crate) rejoin: Option<String>,
     /// Why the join that is under way, or the last one, was sent.
@@ -89,6 +92,7 @@ impl Member {
             heartbeat: Heartbeat::default(),
             pacing,
             application_polls: false,
+            away_since: None,
             rejoin: None,
             join_reason: String::new(),
             picture: ClusterPicture::default(),

@@ -21,7 +21,7 @@ use crate::ownership::Ownership;
 use crate::state::{Departure, Fatal, Leaving, Stale, State, Unjoined};
 use crate::timer::GroupTimer;
 use crate::turn::Turn;
-use crate::{GroupConfig, GroupError, GroupState};
+use crate::{GroupConfig, GroupError, GroupEvent, GroupState};
 
 /// Whether a commit can be sent now, and as whom.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,13 +64,17 @@ impl Membership {
         &self.member.identity
     }
 
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.member.picture.cluster
+    }
+
     pub(crate) const fn ownership(&self) -> &Ownership {
         &self.member.ownership
     }
 
     /// Whether partitions are assigned by the group, so that only what is owned can be committed.
     pub(crate) fn is_subscribed(&self) -> bool {
-        self.kind() != GroupState::Unsubscribed || !self.member.topics.is_empty()
+        !self.member.topics.is_empty()
     }
 
     pub(crate) const fn wants_coordinator(&self) -> bool {
@@ -272,6 +276,15 @@ impl Membership {
         self.turn(hands, |state, turn| on_reset(state, reset, reason, turn));
     }
 
+    pub(crate) fn tell(&mut self, error: GroupError, hands: Hands<'_>) {
+        self.turn(hands, |state, turn| {
+            if state.kind().takes_part() {
+                turn.tell(error);
+            }
+            state
+        });
+    }
+
     pub(crate) fn fail(&mut self, error: GroupError, hands: Hands<'_>) {
         self.turn(hands, |state, turn| on_fatal(state, error, turn));
     }
@@ -288,7 +301,19 @@ impl Membership {
                 }
             }),
             GroupTimer::PollInterval => self.turn(hands, Stale::enter),
-            GroupTimer::CallbackDeadline => self.turn(hands, State::on_callback_done),
+            GroupTimer::PollWarning => self.turn(hands, |state, turn| {
+                let reason = turn.poll_overdue();
+                turn.out.emit(GroupEvent::PollOverdueSoon { reason });
+                state
+            }),
+            GroupTimer::CallbackDeadline => self.turn(hands, State::on_callback_overdue),
+            GroupTimer::AssignmentDeadline => self.turn(hands, |state, turn| {
+                if let State::CompletingRebalance(completing) = state {
+                    completing.on_overdue(turn)
+                } else {
+                    unexpected(state, turn)
+                }
+            }),
             GroupTimer::LeaveDeadline => self.turn(hands, |state, turn| {
                 if let State::Leaving(leaving) = state {
                     leaving.on_deadline(turn)
@@ -363,6 +388,10 @@ fn on_rebalance(state: State, reason: &str, turn: &mut Turn<'_>) -> State {
     if matches!(state, State::Stable(_) | State::Reconciling(_)) {
         turn.member.rejoin.get_or_insert_with(|| reason.to_owned());
     }
+    // A leader that has not synced yet assigns for a generation that is void already.
+    if let State::CompletingRebalance(completing) = state {
+        return completing.on_rebalance(turn, reason);
+    }
     state
 }
 
@@ -410,8 +439,8 @@ fn clear_timers(state: &State, out: &mut Outputs) {
         kind,
         GroupState::Unjoined | GroupState::PreparingRebalance | GroupState::CompletingRebalance
     );
-    let awaits_metadata = match state {
-        State::CompletingRebalance(state) => state.awaits_metadata(),
+    let (awaits_metadata, computes) = match state {
+        State::CompletingRebalance(state) => (state.awaits_metadata(), state.computes()),
         State::Unsubscribed(_)
         | State::Unjoined(_)
         | State::PreparingRebalance(_)
@@ -419,12 +448,14 @@ fn clear_timers(state: &State, out: &mut Outputs) {
         | State::Stable(_)
         | State::Stale(_)
         | State::Leaving(_)
-        | State::Fatal(_) => false,
+        | State::Fatal(_) => (false, false),
     };
     for (timer, wanted) in [
         (GroupTimer::CallbackDeadline, state.callback().is_some()),
         (GroupTimer::LeaveDeadline, kind == GroupState::Leaving),
         (GroupTimer::PollInterval, kind.takes_part()),
+        (GroupTimer::PollWarning, kind.takes_part()),
+        (GroupTimer::AssignmentDeadline, computes),
         (GroupTimer::JoinRetry, joins),
         (GroupTimer::MetadataDeadline, awaits_metadata),
     ] {

@@ -14,9 +14,15 @@ pub(crate) struct Tenure(u64);
 pub(crate) struct Ownership {
     partitions: BTreeMap<TopicPartition, Tenure>,
     installs: u64,
+    changes: u64,
 }
 
 impl Ownership {
+    /// A number that changes whenever something is added or goes.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// The tenure of the partition, if it is owned.
     pub(crate) fn tenure(&self, topic_partition: &TopicPartition) -> Option<Tenure> {
         self.partitions.get(topic_partition).copied()
@@ -50,6 +56,7 @@ impl Ownership {
         assigned: &BTreeSet<TopicPartition>,
     ) -> BTreeSet<TopicPartition> {
         self.installs += 1;
+        self.changes += 1;
         let tenure = Tenure(self.installs);
         let mut added = BTreeSet::new();
         for topic_partition in assigned {
@@ -63,11 +70,13 @@ impl Ownership {
 
     /// These are not ours any more.
     pub(crate) fn remove(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        self.changes += 1;
         self.partitions.retain(|one, _| !partitions.contains(one));
     }
 
     /// Nothing is ours any more; says what was.
     pub(crate) fn take_all(&mut self) -> BTreeSet<TopicPartition> {
+        self.changes += 1;
         std::mem::take(&mut self.partitions).into_keys().collect()
     }
 }

@@ -198,6 +198,31 @@ impl State {
         callback.map(|callback| callback.token)
     }
 
+    /// Whether the coordinator holds a request of this member until the others have come.
+    pub(crate) const fn is_parked(&self) -> bool {
+        match self {
+            Self::PreparingRebalance(state) => state.is_joining(),
+            Self::CompletingRebalance(_) => true,
+            Self::Unsubscribed(_)
+            | Self::Unjoined(_)
+            | Self::Reconciling(_)
+            | Self::Stable(_)
+            | Self::Stale(_)
+            | Self::Leaving(_)
+            | Self::Fatal(_) => false,
+        }
+    }
+
+    /// The application has taken too long with what it was asked.
+    pub(crate) fn on_callback_overdue(self, turn: &mut Turn<'_>) -> Self {
+        let is_assigning = matches!(&self, Self::Reconciling(state) if state.is_assigning());
+        if is_assigning {
+            Stale::without_listener(self, turn)
+        } else {
+            self.on_callback_done(turn)
+        }
+    }
+
     /// Gives the state up for another one that is not its usual successor: requests under way are
     /// abandoned, the callback it waits for is handed over.
     pub(crate) fn abandon(self, turn: &mut Turn<'_>) -> Option<Callback> {

@@ -9,12 +9,16 @@ pub(crate) enum GroupTimer {
     SessionExpiry,
     /// The application has stayed away from polling too long.
     PollInterval,
+    /// The application has stayed away from polling for most of the time that it has.
+    PollWarning,
     /// The application has taken too long with a callback.
     CallbackDeadline,
     /// Join (or sync) again after a failure.
     JoinRetry,
     /// The leader stops waiting for metadata and assigns what it knows.
     MetadataDeadline,
+    /// A strategy has taken too long with an assignment.
+    AssignmentDeadline,
     /// Leaving ends, however far it got.
     LeaveDeadline,
     /// Look for the coordinator again after a failure.
@@ -36,6 +40,8 @@ impl GroupTimer {
             Self::Heartbeat => "heartbeat is due",
             Self::SessionExpiry => "session expires",
             Self::PollInterval => "application has not polled for too long",
+            Self::PollWarning => "application has not polled for long",
+            Self::AssignmentDeadline => "assignment takes too long",
             Self::CallbackDeadline => "callback takes too long",
             Self::JoinRetry => "join is tried again",
             Self::MetadataDeadline => "leader stops waiting for metadata",

@@ -13,7 +13,7 @@ use crate::identity::Reset;
 use crate::member::Member;
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::timer::GroupTimer;
-use crate::{GroupError, GroupEvent};
+use crate::{GroupError, GroupEvent, leave};
 
 /// What a state needs to take its turn: the member it belongs to, the coordinator, somewhere to
 /// speak, and the time.
@@ -65,27 +65,69 @@ impl Turn<'_> {
         self.coordinator.answered(sent.incarnation);
     }
 
-    /// No answer came: an error where there is no point in trying again.
+    /// No answer came: an error where there is no point in trying again. What only this broker cannot
+    /// do, or cannot do now, is told; another may be the coordinator by the next time.
     pub(crate) fn unanswered(
         &mut self,
         sent: &Sent,
         failure: RequestFailure,
     ) -> Result<(), GroupError> {
+        let api = sent.purpose.api();
+        let reason = format!("{api} was not answered: {failure}");
         if is_hopeless(&failure) {
-            let api = sent.purpose.api();
-            return Err(GroupError::Unsendable { api, failure });
+            let error = GroupError::Unsendable { api, failure };
+            if error.is_final() {
+                return Err(error);
+            }
+            self.tell(error);
         }
-        let reason = format!("{} was not answered: {failure}", sent.purpose.api());
         self.coordinator_lost(sent, &reason);
         Ok(())
     }
 
-    /// The error that a code without a meaning of its own for the API amounts to; `None` where it
-    /// may pass.
-    pub(crate) fn refusal(&self, purpose: Purpose, code: ErrorCode) -> Option<GroupError> {
+    /// What a code without a meaning of its own for the API amounts to: an error where it ends the
+    /// membership. What may pass is told where somebody has to see to it, and tried again.
+    pub(crate) fn refusal(&mut self, purpose: Purpose, code: ErrorCode) -> Result<(), GroupError> {
         let api = purpose.api();
-        GroupError::from_code(code, &self.member.config)
-            .or_else(|| (!code.is_retriable()).then_some(GroupError::Refused { api, code }))
+        let error = GroupError::from_code(code, &self.member.config)
+            .or_else(|| (!code.is_retriable()).then_some(GroupError::Refused { api, code }));
+        match error {
+            Some(error) if error.is_final() => Err(error),
+            Some(error) => {
+                self.tell(error);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Tells of what may pass.
+    pub(crate) fn tell(&mut self, error: GroupError) {
+        let reason = format!("{}: {error}", self.out.state());
+        self.out.emit(GroupEvent::Trouble { error, reason });
+    }
+
+    /// Tells the group that the member goes, if it has a place there, without waiting for the answer.
+    /// `parked` says that the coordinator holds a join of this member, and reads nothing behind it.
+    pub(crate) fn send_leave(
+        &mut self,
+        parked: bool,
+        reason: &str,
+        timeout: Duration,
+    ) -> Option<RequestId> {
+        if self.member.identity.member_id.is_empty() {
+            return None;
+        }
+        let request = leave::request(self.member, reason);
+        // Nor must it wait behind a commit that takes its time.
+        let address = match self.commit_under_way && !parked {
+            true => self.coordinator.joining_address()?,
+            false => self.coordinator.address()?,
+        };
+        let identity = self.member.identity.clone();
+        let deadline = self.now + timeout;
+        let purpose = Purpose::LeaveGroup;
+        Some(self.out.send(purpose, address, identity, request, deadline))
     }
 
     /// Asks the application to give up partitions.
@@ -167,9 +209,25 @@ impl Turn<'_> {
     pub(crate) fn arm_poll_interval(&mut self) {
         if self.member.application_polls {
             self.out.timers.clear(GroupTimer::PollInterval);
+            self.out.timers.clear(GroupTimer::PollWarning);
         } else {
-            let deadline = self.now + self.member.config.rebalance_timeout;
-            self.out.timers.set(GroupTimer::PollInterval, deadline);
+            let limit = self.member.config.rebalance_timeout;
+            self.member.away_since = Some(self.now);
+            let timers = &mut self.out.timers;
+            timers.set(GroupTimer::PollInterval, self.now + limit);
+            timers.set(GroupTimer::PollWarning, self.now + limit * 2 / 3);
         }
+    }
+
+    /// How long the application has not polled, what the limit is, and what to do.
+    pub(crate) fn poll_overdue(&self) -> String {
+        let since = self.member.away_since.unwrap_or(self.now);
+        let away = self.now.saturating_duration_since(since);
+        let limit = self.member.config.rebalance_timeout;
+        format!(
+            "the application has not polled for {} s, and max.poll.interval.ms allows {} s: poll more often, take fewer records, or raise it",
+            away.as_secs_f64(),
+            limit.as_secs_f64()
+        )
     }
 }

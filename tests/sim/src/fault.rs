@@ -82,6 +82,16 @@ impl World {
             (ApiKey::Fetch, ErrorCode::NOT_LEADER_OR_FOLLOWER),
             (ApiKey::Fetch, ErrorCode::KAFKA_STORAGE_ERROR),
             (ApiKey::ListOffsets, ErrorCode::LEADER_NOT_AVAILABLE),
+            // Answers that mean nothing, once in a while, to anything.
+            (ApiKey::Heartbeat, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::JoinGroup, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::SyncGroup, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::FindCoordinator, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::OffsetFetch, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::OffsetCommit, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::ListOffsets, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::Metadata, ErrorCode::UNKNOWN_SERVER_ERROR),
+            (ApiKey::Fetch, ErrorCode::UNKNOWN_SERVER_ERROR),
         ];
         let choice = usize::try_from(self.random.below(faults.len() as u64)).unwrap_or(0);
         let times = u32::try_from(1 + self.random.below(4)).unwrap_or(1);

@@ -23,6 +23,8 @@ pub(crate) struct Troubles {
     pub(crate) withdrawn: BTreeMap<TopicPartition, Instant>,
     /// Since when the application has been out of `poll`.
     pub(crate) away_since: Option<Instant>,
+    /// Since when its listener is at work, one call after the other, and until when it was.
+    pub(crate) listens: Option<(Instant, Option<Instant>)>,
 }
 
 impl Troubles {
@@ -35,6 +37,7 @@ impl Troubles {
             lost: None,
             withdrawn: BTreeMap::new(),
             away_since: Some(now),
+            listens: None,
         }
     }
 
@@ -110,7 +113,12 @@ impl Troubles {
         let away = self
             .away_since
             .is_some_and(|since| now.saturating_duration_since(since) >= poll_interval);
-        away || self.expelled == Some(now)
+        let listens = self
+            .listens
+            .filter(|(_, until)| until.is_none_or(|until| until == now));
+        let overdue =
+            listens.is_some_and(|(since, _)| now.saturating_duration_since(since) >= poll_interval);
+        away || overdue || self.expelled == Some(now)
     }
 }
 
@@ -134,7 +142,26 @@ fn is_expulsion(code: ErrorCode) -> bool {
 
 /// Whether a commit that is answered so need not be tried again.
 fn is_final(code: ErrorCode) -> bool {
-    is_expulsion(code) || code == ErrorCode::REBALANCE_IN_PROGRESS
+    is_expulsion(code)
+        || code == ErrorCode::REBALANCE_IN_PROGRESS
+        || code == ErrorCode::UNKNOWN_SERVER_ERROR
+}
+
+impl Troubles {
+    /// The listener is called.
+    pub(crate) fn listener_begins(&mut self, now: Instant) {
+        let goes_on =
+            |(_, until): &(Instant, Option<Instant>)| until.is_none_or(|until| until == now);
+        let since = self.listens.filter(goes_on).map_or(now, |(since, _)| since);
+        self.listens = Some((since, None));
+    }
+
+    /// A call to the listener has returned.
+    pub(crate) const fn listener_returns(&mut self, now: Instant) {
+        if let Some((_, until)) = &mut self.listens {
+            *until = Some(now);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -100,6 +100,27 @@ impl CompletingRebalance {
         matches!(self.phase, Phase::AwaitingMetadata(_))
     }
 
+    pub(crate) const fn computes(&self) -> bool {
+        matches!(self.phase, Phase::Computing(..))
+    }
+
+    /// The strategy has had its time: a leader that cannot assign makes room for one that can.
+    pub(crate) fn on_overdue(self, turn: &mut Turn<'_>) -> State {
+        let limit = turn.member.config.rebalance_timeout;
+        let name = self.assignor.name();
+        let detail = format!("`{name}` has not returned for {limit:?} (max.poll.interval.ms)");
+        let error = GroupError::Assignment(AssignError::strategy(detail));
+        Fatal::enter(State::CompletingRebalance(self), error, turn)
+    }
+
+    /// The group has begun another rebalance.
+    pub(crate) fn on_rebalance(self, turn: &mut Turn<'_>, reason: &str) -> State {
+        match self.phase {
+            Phase::AwaitingMetadata(_) | Phase::Computing(..) => join_soon(turn, reason),
+            Phase::Ready(_) | Phase::Syncing(..) => State::CompletingRebalance(self),
+        }
+    }
+
     pub(crate) fn advance(mut self, turn: &mut Turn<'_>) -> State {
         self.phase = match self.phase {
             Phase::AwaitingMetadata(leadership) => {
@@ -223,8 +244,8 @@ impl CompletingRebalance {
                 Unjoined::after_reset(state, Reset::Generation, turn, &said)
             }
             _ => match turn.refusal(Purpose::SyncGroup, code) {
-                None => join_later(turn, &said),
-                Some(error) => Fatal::enter(State::CompletingRebalance(self), error, turn),
+                Ok(()) => join_later(turn, &said),
+                Err(error) => Fatal::enter(State::CompletingRebalance(self), error, turn),
             },
         }
     }
@@ -283,6 +304,10 @@ fn join_later(turn: &mut Turn<'_>, reason: &str) -> State {
 
 fn compute(assignor: &Arc<dyn Assignor>, leadership: Leadership, turn: &mut Turn<'_>) -> Phase {
     let token = turn.out.next_assignment();
+    let deadline = turn.now + turn.member.config.rebalance_timeout;
+    turn.out
+        .timers
+        .set(GroupTimer::AssignmentDeadline, deadline);
     let cluster = Arc::clone(&turn.member.picture.cluster);
     let members = Arc::clone(&leadership.members);
     let reason = format!(

@@ -1,12 +1,9 @@
 //! The membership ended with an error.
 
-use windlass_protocol::messages::LeaveGroupRequest;
-
 use crate::identity::Reset;
-use crate::outputs::Purpose;
 use crate::state::{State, Unjoined};
 use crate::turn::{Callback, Turn};
-use crate::{GroupError, GroupEvent, GroupState, leave};
+use crate::{GroupError, GroupEvent, GroupState};
 
 /// At rest until the application subscribes again, or goes.
 #[derive(Debug)]
@@ -18,12 +15,12 @@ impl Fatal {
     pub(crate) fn enter(state: State, error: GroupError, turn: &mut Turn<'_>) -> State {
         let reason = error.to_string();
         let doing = state.kind().name();
+        let parked = state.is_parked();
         let running = state.abandon(turn);
-        // A leader that cannot assign makes room for one that can.
-        if matches!(error, GroupError::Assignment(_)) {
+        // Whoever cannot go on makes room for those who can, unless somebody has its place already.
+        if !matches!(error, GroupError::Fenced { .. }) {
             let timeout = turn.member.config.request_timeout;
-            let request: LeaveGroupRequest = leave::request(turn.member, &reason);
-            turn.send(Purpose::LeaveGroup, request, timeout);
+            turn.send_leave(parked, &reason, timeout);
         }
         turn.reset_identity(Reset::MemberId);
         turn.out.enter(GroupState::Fatal, &reason);

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use windlass_machine::RequestId;
-use windlass_protocol::messages::LeaveGroupRequest;
 
 use crate::identity::Reset;
 use crate::intent::LeaveMode;
-use crate::outputs::{Purpose, Sent};
+use crate::outputs::Sent;
 use crate::state::{State, Unsubscribed};
 use crate::timer::GroupTimer;
 use crate::turn::{Callback, Turn};
-use crate::{GroupEvent, GroupState, leave};
+use crate::{GroupEvent, GroupState};
 
 /// How the application wants to go.
 #[derive(Clone, Debug)]
@@ -22,10 +21,13 @@ pub(crate) struct Departure {
     pub(crate) deadline: Instant,
 }
 
-/// On the way out: each step is taken when the one before is done, and the deadline ends them all.
+/// On the way out: each step is taken when the one before is done. Nine tenths of the time are for
+/// what comes before LeaveGroup; then the group is told, whatever has not been done.
 #[derive(Debug)]
 pub(crate) struct Leaving {
     departure: Departure,
+    /// Whether the coordinator holds a request of this member.
+    parked: bool,
     phase: Phase,
 }
 
@@ -58,21 +60,38 @@ impl Leaving {
                 departure
             }
         };
-        turn.out
-            .timers
-            .set(GroupTimer::LeaveDeadline, departure.deadline);
+        let left = departure.deadline.saturating_duration_since(turn.now);
+        let mut steps_until = turn.now + left * 9 / 10;
+        let parked = state.is_parked();
+        if let State::Leaving(Self {
+            phase: Phase::Departing(_),
+            ..
+        }) = &state
+        {
+            steps_until = departure.deadline;
+        }
+        turn.out.timers.set(GroupTimer::LeaveDeadline, steps_until);
         // The callback's own deadline would cut a listener short that still has time.
         turn.out.timers.clear(GroupTimer::CallbackDeadline);
         if let State::Leaving(Self {
             phase: phase @ Phase::Departing(_),
+            parked,
             ..
         }) = state
         {
-            return State::Leaving(Self { departure, phase });
+            return State::Leaving(Self {
+                departure,
+                parked,
+                phase,
+            });
         }
         let running = state.abandon(turn);
         let phase = running.map_or(Phase::Packing, Phase::Callback);
-        State::Leaving(Self { departure, phase })
+        State::Leaving(Self {
+            departure,
+            parked,
+            phase,
+        })
     }
 
     pub(crate) const fn callback(&self) -> Option<&Callback> {
@@ -125,28 +144,37 @@ impl Leaving {
         if !commits_idle {
             return State::Leaving(self);
         }
-        let tells = self
-            .departure
-            .mode
-            .tells_the_group(turn.member.config.is_static());
-        if !tells {
+        if !self.tells_the_group(turn) {
             return self.finish(turn, "without telling the group");
         }
         if turn.member.identity.member_id.is_empty() {
             return self.finish(turn, "before having a place in the group");
         }
-        let left = self.departure.deadline.saturating_duration_since(turn.now);
-        let timeout = turn.member.config.request_timeout.min(left);
-        let request: LeaveGroupRequest = leave::request(turn.member, &self.departure.reason);
-        if let Some(id) = turn.send(Purpose::LeaveGroup, request, timeout) {
-            self.phase = Phase::Departing(id);
-        } else if turn.coordinator.failed_lookups() > 0 {
+        if !self.depart(turn) && turn.coordinator.failed_lookups() > 0 {
             return self.finish(
                 turn,
                 "without telling the group: its coordinator was not found",
             );
         }
         State::Leaving(self)
+    }
+
+    fn tells_the_group(&self, turn: &Turn<'_>) -> bool {
+        let is_static = turn.member.config.is_static();
+        self.departure.mode.tells_the_group(is_static)
+    }
+
+    /// Sends LeaveGroup, if there is somebody to send it to.
+    fn depart(&mut self, turn: &mut Turn<'_>) -> bool {
+        let deadline = self.departure.deadline;
+        let left = deadline.saturating_duration_since(turn.now);
+        let timeout = turn.member.config.request_timeout.min(left);
+        let sent = turn.send_leave(self.parked, &self.departure.reason, timeout);
+        if let Some(id) = sent {
+            turn.out.timers.set(GroupTimer::LeaveDeadline, deadline);
+            self.phase = Phase::Departing(id);
+        }
+        sent.is_some()
     }
 
     /// The group knows, or has been told as well as one can.
@@ -168,18 +196,34 @@ impl Leaving {
     }
 
     pub(crate) fn on_deadline(mut self, turn: &mut Turn<'_>) -> State {
-        match std::mem::replace(&mut self.phase, Phase::Packing) {
-            Phase::Departing(request) => turn.out.abandon(request),
+        let goes_untold = match std::mem::replace(&mut self.phase, Phase::Packing) {
+            Phase::Departing(request) => {
+                turn.out.abandon(request);
+                true
+            }
             // What the application was asked to give up has been named already.
-            Phase::Callback(callback) => turn.member.ownership.remove(&callback.gives_up),
-            Phase::Packing => {}
-        }
+            Phase::Callback(callback) => {
+                turn.member.ownership.remove(&callback.gives_up);
+                false
+            }
+            Phase::Packing => false,
+        };
         turn.lose_all("leaving took too long");
+        turn.out.timers.clear(GroupTimer::CallbackDeadline);
+        // The others get the partitions now, and not when the session is over.
+        if !goes_untold && self.tells_the_group(turn) && self.depart(turn) {
+            return State::Leaving(self);
+        }
         self.finish(turn, "when the time for leaving was over")
     }
 
     fn finish(self, turn: &mut Turn<'_>, story: &str) -> State {
-        turn.reset_identity(Reset::MemberId);
+        // A static member that went without a word has its place still, under the id that it had.
+        let keeps_place = turn.member.config.is_static() && !self.tells_the_group(turn);
+        turn.reset_identity(match keeps_place {
+            true => Reset::Generation,
+            false => Reset::MemberId,
+        });
         turn.need_topics(&BTreeSet::new(), "the member left the group");
         let reason = format!("left {story} ({})", self.departure.reason);
         turn.out.enter(GroupState::Unsubscribed, &reason);

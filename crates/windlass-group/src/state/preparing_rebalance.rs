@@ -204,8 +204,8 @@ impl PreparingRebalance {
                 Unjoined::after_reset(state, Reset::Generation, turn, &said)
             }
             _ => match turn.refusal(Purpose::JoinGroup, code) {
-                None => self.try_later(turn),
-                Some(error) => Fatal::enter(State::PreparingRebalance(self), error, turn),
+                Ok(()) => self.try_later(turn),
+                Err(error) => Fatal::enter(State::PreparingRebalance(self), error, turn),
             },
         }
     }

@@ -52,6 +52,11 @@ impl Reconciling {
         })
     }
 
+    /// Whether the application gets to know what is new.
+    pub(crate) const fn is_assigning(&self) -> bool {
+        matches!(self.phase, Phase::Assigning(..))
+    }
+
     pub(crate) const fn callback(&self) -> &Callback {
         match &self.phase {
             Phase::Revoking(callback) | Phase::Assigning(callback, _) => callback,

@@ -1,12 +1,10 @@
 //! The application stopped polling, so the member left.
 
-use windlass_protocol::messages::LeaveGroupRequest;
-
 use crate::identity::Reset;
-use crate::outputs::Purpose;
 use crate::state::{State, Unjoined};
+use crate::timer::GroupTimer;
 use crate::turn::{Callback, Turn};
-use crate::{GroupState, leave};
+use crate::{GroupError, GroupState};
 
 /// Waits until the application knows what it lost and polls again.
 #[derive(Debug)]
@@ -18,21 +16,37 @@ impl Stale {
     /// `max.poll.interval.ms` is over. Everything is lost at once: whoever is stuck in processing
     /// must not commit any more, because others are about to take over.
     pub(crate) fn enter(state: State, turn: &mut Turn<'_>) -> State {
-        let reason = format!(
-            "the application has not polled for {:?} (max.poll.interval.ms): poll more often, take fewer records, or raise it",
-            turn.member.config.rebalance_timeout
-        );
+        let reason = turn.poll_overdue();
+        Self::leave(state, &reason, turn)
+    }
+
+    /// The listener has not returned from the call that told it of new partitions. Nobody reads them,
+    /// so others shall; the member joins again when it has returned, however long that takes.
+    pub(crate) fn without_listener(state: State, turn: &mut Turn<'_>) -> State {
+        let limit = turn.member.config.rebalance_timeout;
+        let error = GroupError::ListenerOverdue { limit };
+        let reason = error.to_string();
+        turn.tell(error);
+        let state = Self::leave(state, &reason, turn);
+        turn.out.timers.clear(GroupTimer::CallbackDeadline);
+        state
+    }
+
+    fn leave(state: State, reason: &str, turn: &mut Turn<'_>) -> State {
+        let parked = state.is_parked();
         let running = state.abandon(turn);
         let config = &turn.member.config;
-        // A static member's place is kept for it until its session is over.
-        if !config.is_static() && !turn.member.identity.member_id.is_empty() {
+        // A static member's place is kept for it until its session is over, and so is its id.
+        let reset = if config.is_static() {
+            Reset::Generation
+        } else {
             let timeout = config.request_timeout;
-            let request: LeaveGroupRequest = leave::request(turn.member, &reason);
-            turn.send(Purpose::LeaveGroup, request, timeout);
-        }
-        turn.reset_identity(Reset::MemberId);
-        turn.out.enter(GroupState::Stale, &reason);
-        let callback = turn.lose_all(&reason).or(running);
+            turn.send_leave(parked, reason, timeout);
+            Reset::MemberId
+        };
+        turn.reset_identity(reset);
+        turn.out.enter(GroupState::Stale, reason);
+        let callback = turn.lose_all(reason).or(running);
         State::Stale(Self { callback })
     }
 

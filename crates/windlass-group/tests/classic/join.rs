@@ -305,9 +305,10 @@ fn an_answer_to_a_join_that_was_given_up_is_late() {
 fn a_fatal_join_can_be_begun_again() {
     let mut member = joining(config(&["range"]));
     let (id, _) = expect_request!(member, JoinGroup);
-    member.answer(id, join_error(ErrorCode::GROUP_MAX_SIZE_REACHED));
+    member.answer(id, join_error(ErrorCode::INVALID_SESSION_TIMEOUT));
     let (error,) = expect_event!(member, Failed { error });
-    assert!(matches!(error, GroupError::GroupFull { .. }), "{error:?}");
+    let expected = matches!(error, GroupError::InvalidSessionTimeout { .. });
+    assert!(expected, "{error:?}");
     member.pass(Duration::from_secs(600));
     member.expect_silence();
     member.subscribe(&["orders"]);

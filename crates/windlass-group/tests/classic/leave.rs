@@ -257,7 +257,7 @@ fn leaving_twice_takes_no_longer_than_once() {
 #[test]
 fn a_failed_membership_can_be_left() {
     let mut member = stable(config(&["range"]), &[0]);
-    heartbeat_answered(&mut member, ErrorCode::GROUP_AUTHORIZATION_FAILED);
+    heartbeat_answered(&mut member, ErrorCode::FENCED_INSTANCE_ID);
     let (token,) = expect_event!(member, Lost { token });
     go(&mut member, LeaveMode::Default, PATIENCE);
     member.done(token);

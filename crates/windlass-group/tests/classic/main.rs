@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod assigning;
+mod bounds;
 mod commit;
 mod cooperative;
 mod coordinator;

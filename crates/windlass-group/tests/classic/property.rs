@@ -57,7 +57,7 @@ proptest! {
     }
 }
 
-/// One step by chance, in the proportions of the strategy above.
+/// One step by chance, in about the proportions of the strategy above.
 fn chance_step(random: &mut SplitMix64) -> Step {
     let byte = |random: &mut SplitMix64| u8::try_from(random.below(256)).unwrap();
     let word = |random: &mut SplitMix64| u16::try_from(random.below(65_536)).unwrap();
@@ -69,19 +69,20 @@ fn chance_step(random: &mut SplitMix64) -> Step {
         5..8 => Step::Polling(random.chance(1, 2)),
         8..12 => Step::Commit(byte(random), random.chance(1, 2)),
         12 => Step::FetchOffsets(byte(random)),
-        13..36 => Step::Answer(byte(random), word(random)),
-        36..38 => Step::Fail(byte(random), byte(random)),
-        38..46 => Step::CallbackDone(byte(random)),
-        46..50 => Step::AssignmentDone(random.chance(9, 10)),
-        50..53 => Step::Cluster(byte(random)),
-        _ => Step::Pass(word(random)),
+        13..34 => Step::Answer(byte(random), word(random)),
+        34..36 => Step::Fail(byte(random), byte(random)),
+        36..48 => Step::CallbackDone(byte(random)),
+        48..51 => Step::AssignmentDone(random.chance(9, 10)),
+        51..53 => Step::Cluster(byte(random)),
+        // Mostly a moment, now and then longer than anybody has patience.
+        _ => Step::Pass(word(random) >> random.below(12)),
     }
 }
 
 #[test]
 fn every_transition_of_the_table_is_taken_by_somebody() {
     let mut seen = BTreeSet::new();
-    for seed in 0..300 {
+    for seed in 0..1000 {
         let mut random = SplitMix64::new(seed);
         let which = u8::try_from(seed % 256).unwrap();
         let mut world = World::new(settings(which), seed);

@@ -67,6 +67,8 @@ pub(crate) struct World {
     commits: BTreeMap<u64, OpenCommit>,
     questions: BTreeSet<u64>,
     must_leave: bool,
+    /// What is not owned is assigned by hand otherwise.
+    subscribes: bool,
     owned: BTreeSet<TopicPartition>,
     /// What the application was asked to give up and has not, by the newest token.
     giving_up: BTreeSet<TopicPartition>,
@@ -89,6 +91,7 @@ impl World {
             commits: BTreeMap::new(),
             questions: BTreeSet::new(),
             must_leave: false,
+            subscribes: false,
             owned: BTreeSet::new(),
             giving_up: BTreeSet::new(),
             generation: 0,
@@ -102,9 +105,11 @@ impl World {
                 let names = [&["a"][..], &["b"], &["a", "b"], &[]][usize::from(which % 4)];
                 let names = topics(names);
                 self.must_leave |= names.is_empty();
+                self.subscribes = !names.is_empty();
                 self.input(|machine, now| machine.subscribe(names, now));
             }
             Step::Unsubscribe => {
+                self.subscribes = false;
                 self.must_leave = true;
                 self.input(GroupMachine::unsubscribe);
             }
@@ -113,6 +118,7 @@ impl World {
                 let mode = modes[usize::from(which % 3)];
                 let deadline = self.now + Duration::from_secs(u64::from(which));
                 self.must_leave = true;
+                self.subscribes = false;
                 self.input(|machine, now| machine.leave(mode, deadline, "a step", now));
             }
             Step::Rejoin => self.input(|machine, now| machine.request_rejoin("a step", now)),
@@ -156,7 +162,7 @@ impl World {
         } else {
             CommitMode::Async
         };
-        let is_manual = self.machine.state() == GroupState::Unsubscribed;
+        let is_manual = !self.subscribes && offsets.keys().any(|one| !self.owned.contains(one));
         let kept = offsets
             .keys()
             .map(|one| (one.clone(), self.owned.contains(one)))

@@ -64,6 +64,7 @@ impl World {
         self.note_call(who, kind, partitions, now);
         if let Some(member) = self.members.get_mut(&who) {
             member.calls.insert(id, call);
+            member.troubles.listener_begins(now);
         }
         let back = now + self.time_of_listener();
         self.agenda.add(back, Arrival::Callback { who, id });
@@ -123,6 +124,7 @@ impl World {
     ) {
         self.note(Event::ListenerDone { who, partitions });
         if let Some(member) = self.members.get_mut(&who) {
+            member.troubles.listener_returns(now);
             member.core.on_callback_done(id, Ok(()), now);
             self.drain_member(who, now);
         }
@@ -283,15 +285,13 @@ impl World {
             member.troubles.lost = Some(now);
         }
         let limit = match self.options.commits {
-            Commits::Timer => self
-                .options
-                .max_poll_interval
-                .min(crate::member::API_TIMEOUT),
+            // The other half is for the listener.
+            Commits::Timer => (interval / 2).min(crate::member::API_TIMEOUT),
             Commits::Manual | Commits::Listener => LISTENERS_COMMIT,
         };
-        let limit = match member.activity {
-            Activity::Closing(..) => limit.min(STEP_OF_FAREWELL).min(interval / 4),
-            _ => limit,
+        let closing = match member.activity {
+            Activity::Closing(_, at) => Some(at),
+            _ => None,
         };
         let gone: BTreeMap<TopicPartition, bool> = gone
             .into_iter()
@@ -300,6 +300,8 @@ impl World {
                 let troubles = &member.troubles;
                 // Who takes records one by one and commits now and then owes nothing for the last.
                 let in_between = self.options.one_by_one && self.options.commits == Commits::Manual;
+                let limit =
+                    closing.map_or(limit, |at| limit.min(step_of_farewell(since, at, interval)));
                 let excused =
                     in_between || troubles.excuse_commit(Some(&partition), since, limit, now);
                 (partition, excused)
@@ -325,6 +327,13 @@ impl World {
             });
         }
     }
+}
+
+/// What a step has at least of the time that closing at this moment leaves to a handover which began
+/// then.
+fn step_of_farewell(began: Instant, closing: Instant, interval: Duration) -> Duration {
+    let left = (began + interval).saturating_duration_since(closing);
+    STEP_OF_FAREWELL.min(interval / 4).min(left / 4)
 }
 
 impl crate::member::Member {
@@ -357,7 +366,7 @@ impl crate::member::Member {
         let closes = match self.activity {
             Activity::Closing(_, at) => {
                 let waited = now.saturating_duration_since(call.since.max(at));
-                waited >= STEP_OF_FAREWELL.min(interval / 4)
+                waited >= step_of_farewell(since, at, interval)
             }
             _ => false,
         };
