@@ -26,8 +26,8 @@ pub trait Broker: Send {
     /// Hands a request over.
     ///
     /// The parts of a Fetch response go to `parts` while they arrive; **all of them have been sent
-    /// before the answer resolves**, so a receiver that empties its channel first and then looks at
-    /// the answer never sees the end before the parts. Parts delivered before a failure are valid.
+    /// before the answer resolves**, so a receiver that sees the answer, and empties its channel before
+    /// it acts on it, has them all. Parts delivered before a failure are valid.
     /// Requests to the same destination are written in the order of the calls.
     fn send(&mut self, request: BrokerRequest, parts: FetchPartSender) -> Answer;
 

@@ -1,16 +1,18 @@
 //! One connection: made when the first request wants it, made again after it broke.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use windlass_machine::{Backoff, Destination, FailureKind, SplitMix64};
 use windlass_model::BrokerEndpoint;
 
 use crate::error::TransportError;
 use crate::handshake::establish;
 use crate::inbox::Inbox;
-use crate::link::Link;
+use crate::link::{End, Link};
 use crate::{Connect, TransportOptions};
 
 /// The task behind one connection.
@@ -21,6 +23,10 @@ pub(crate) struct Connection {
     inbox: Inbox,
     /// Which target the next attempt begins with; counts on past the end of the list.
     next_target: usize,
+    /// Which of its addresses comes next; counts on.
+    next_address: usize,
+    /// Who named the targets, where they are not the application's own.
+    origin: Option<String>,
     backoff: Backoff,
     random: SplitMix64,
 }
@@ -31,6 +37,7 @@ impl Connection {
         connect: Arc<dyn Connect>,
         options: Arc<TransportOptions>,
         inbox: Inbox,
+        origin: Option<String>,
         seed: u64,
     ) -> Self {
         let backoff = Backoff::new(options.reconnect_backoff, options.reconnect_backoff_max);
@@ -40,6 +47,8 @@ impl Connection {
             options,
             inbox,
             next_target: 0,
+            next_address: 0,
+            origin,
             backoff,
             random: SplitMix64::new(seed),
         }
@@ -53,40 +62,47 @@ impl Connection {
     /// From the first request over a connection to its end, and the pause after it.
     async fn once(&mut self) -> ControlFlow<()> {
         self.inbox.request().await?;
-        if let Some((endpoint, mut link)) = self.connect().await? {
+        if let Some((place, mut link)) = self.connect().await? {
             self.backoff.reset();
             match link.serve(&mut self.inbox).await {
-                Ok(()) => return ControlFlow::Break(()),
-                Err(error) => self.disconnected(&endpoint, link, &error),
+                Ok(End::Finished) => return ControlFlow::Break(()),
+                Ok(End::Idle) => {
+                    tracing::debug!(destination = %self.destination, %place, "closed: idle");
+                    return ControlFlow::Continue(());
+                }
+                Err(error) => self.disconnected(&place, link, &error),
             }
         }
         let pause = self.backoff.next(&mut self.random);
         self.inbox.during(sleep(pause)).await
     }
 
-    /// Tries every target once. Where none answers, what waits fails, so that whoever asked can
-    /// look for another way.
-    async fn connect(&mut self) -> ControlFlow<(), Option<(BrokerEndpoint, Link)>> {
+    /// Tries every address of every target once, beginning behind the one that was tried last. Where
+    /// none answers, what waits fails, so that whoever asked can look for another way.
+    async fn connect(&mut self) -> ControlFlow<(), Option<(Place, Link)>> {
         let mut failures = Vec::new();
         let targets = self.inbox.targets.clone();
         for _ in 0..targets.len() {
             let endpoint = targets[self.next_target % targets.len()].clone();
             self.next_target = (self.next_target + 1) % targets.len();
-            self.inbox.obstacle = format!("connecting to {endpoint}");
-            let attempt = establish(&*self.connect, &endpoint, &self.options);
-            match self.inbox.during(attempt).await? {
-                Ok(established) => {
-                    tracing::debug!(destination = %self.destination, %endpoint, "connected");
-                    let broker = format!("{} at {endpoint}", self.destination);
-                    let link = Link::new(established, &self.options, broker);
-                    return ControlFlow::Continue(Some((endpoint, link)));
-                }
+            let addresses = match self.resolve(&endpoint).await? {
+                Ok(addresses) => addresses,
                 Err(error) => {
-                    tracing::warn!(
-                        destination = %self.destination, %endpoint, reason = %error,
-                        "cannot connect"
-                    );
-                    failures.push((endpoint, error));
+                    self.attempt_failed(&mut failures, Place::named(endpoint), error);
+                    continue;
+                }
+            };
+            let begin = self.next_address;
+            for step in 0..addresses.len().max(1) {
+                self.next_address = begin.wrapping_add(step + 1);
+                let turn = begin.wrapping_add(step).checked_rem(addresses.len());
+                let place = Place {
+                    endpoint: endpoint.clone(),
+                    address: turn.and_then(|turn| addresses.get(turn).copied()),
+                };
+                match self.attempt(&place).await? {
+                    Ok(link) => return ControlFlow::Continue(Some((place, link))),
+                    Err(error) => self.attempt_failed(&mut failures, place, error),
                 }
             }
         }
@@ -94,29 +110,113 @@ impl Connection {
         ControlFlow::Continue(None)
     }
 
-    fn unreachable(&mut self, failures: &[(BrokerEndpoint, TransportError)]) {
-        let story: Vec<String> = failures
+    async fn resolve(
+        &mut self,
+        endpoint: &BrokerEndpoint,
+    ) -> ControlFlow<(), Result<Vec<SocketAddr>, TransportError>> {
+        self.inbox.obstacle = format!("looking up {endpoint}");
+        let limit = self.options.setup_timeout;
+        let lookup = timeout(limit, self.connect.resolve(endpoint));
+        let found = self.inbox.during(lookup).await?;
+        ControlFlow::Continue(match found {
+            Ok(addresses) => addresses.map_err(TransportError::Connect),
+            Err(_) => Err(TransportError::SetupTimedOut(limit)),
+        })
+    }
+
+    async fn attempt(&mut self, place: &Place) -> ControlFlow<(), Result<Link, TransportError>> {
+        self.inbox.obstacle = format!("connecting to {place}");
+        let attempt = establish(
+            &*self.connect,
+            &place.endpoint,
+            place.address,
+            &self.options,
+        );
+        let established = self.inbox.during(attempt).await?;
+        ControlFlow::Continue(established.map(|established| {
+            tracing::debug!(destination = %self.destination, %place, "connected");
+            self.inbox
+                .throttle(established.throttle.min(self.options.max_throttle));
+            let broker = format!("{} at {place}", self.destination);
+            let idle = self.options.idle_limit(self.destination);
+            Link::new(established, &self.options, broker, idle)
+        }))
+    }
+
+    fn attempt_failed(
+        &self,
+        failures: &mut Vec<(Place, TransportError)>,
+        place: Place,
+        error: TransportError,
+    ) {
+        tracing::warn!(
+            destination = %self.destination, %place, reason = %error,
+            "cannot connect"
+        );
+        failures.push((place, error));
+    }
+
+    fn unreachable(&mut self, failures: &[(Place, TransportError)]) {
+        let story = failures
             .iter()
-            .map(|(endpoint, error)| format!("{endpoint}: {error}"))
-            .collect();
-        let story = story.join("; ");
-        let mut kinds = failures.iter().map(|(_, error)| error.kind());
-        let first = kinds.next().unwrap_or(FailureKind::Disconnected);
-        let kind = if kinds.all(|kind| kind == first) {
-            first
-        } else {
-            FailureKind::Disconnected
-        };
+            .map(|(place, error)| format!("{place}: {error}"));
+        let mut story = story.collect::<Vec<String>>().join("; ");
+        if let Some(origin) = &self.origin {
+            story.push_str(&format!(
+                " (the cluster that is reached at {origin} names this address: if it is not meant for where this client \
+                 runs, see the broker's `advertised.listeners`)"
+            ));
+        }
+        let kinds = failures.iter().map(|(_, error)| error.kind());
+        let kind = worst(kinds).unwrap_or(FailureKind::Disconnected);
         self.inbox.fail_waiting(kind, &story);
         self.inbox.obstacle = format!("waiting before the next attempt to connect, after {story}");
     }
 
-    fn disconnected(&mut self, endpoint: &BrokerEndpoint, link: Link, error: &TransportError) {
+    fn disconnected(&mut self, place: &Place, link: Link, error: &TransportError) {
         tracing::info!(
-            destination = %self.destination, %endpoint, reason = %error,
+            destination = %self.destination, %place, reason = %error,
             unanswered = link.unanswered(), "disconnected"
         );
         link.fail(error);
-        self.inbox.obstacle = format!("waiting before connecting again, after {endpoint}: {error}");
+        self.inbox.obstacle = format!("waiting before connecting again, after {place}: {error}");
     }
+}
+
+/// Where a connection leads: an endpoint, and which of its addresses.
+#[derive(Debug)]
+struct Place {
+    endpoint: BrokerEndpoint,
+    address: Option<SocketAddr>,
+}
+
+impl Place {
+    const fn named(endpoint: BrokerEndpoint) -> Self {
+        let address = None;
+        Self { endpoint, address }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.endpoint.fmt(f)?;
+        match self.address {
+            Some(address) => write!(f, " ({})", address.ip()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What to tell where several attempts failed, each in its own way: what will not pass by itself must
+/// not be hidden by what may.
+fn worst(kinds: impl Iterator<Item = FailureKind>) -> Option<FailureKind> {
+    kinds.max_by_key(|kind| match kind {
+        FailureKind::AuthenticationFailed => 3,
+        FailureKind::UnsupportedVersion => 2,
+        FailureKind::Undecodable => 1,
+        FailureKind::Disconnected
+        | FailureKind::TimedOut
+        | FailureKind::Closed
+        | FailureKind::Unencodable => 0,
+    })
 }

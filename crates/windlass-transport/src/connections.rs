@@ -14,6 +14,10 @@ use crate::connection::Connection;
 use crate::inbox::{Command, Inbox, QueuedRequest};
 use crate::{Answer, Broker, BrokerRequest, Connect, FetchPartSender, TransportOptions};
 
+/// How many brokers that the metadata does not list are kept in mind: whoever names more than that names
+/// them to fill the memory.
+const MOST_NAMED: usize = 1000;
+
 /// The production [`Broker`]: connections over [`Connect`], each a task of its own, made when the
 /// first request wants it.
 ///
@@ -28,7 +32,11 @@ pub struct Connections {
     connect: Arc<dyn Connect>,
     options: Arc<TransportOptions>,
     bootstrap: Vec<BrokerEndpoint>,
+    /// The brokers of the newest metadata.
     brokers: BTreeMap<NodeId, BrokerEndpoint>,
+    /// Brokers that somebody named and that the metadata does not list (yet): a coordinator is one as
+    /// long as it answers, whoever lists it.
+    named: BTreeMap<NodeId, BrokerEndpoint>,
     open: BTreeMap<Destination, mpsc::UnboundedSender<Command>>,
     tasks: JoinSet<()>,
     random: SplitMix64,
@@ -53,6 +61,7 @@ impl Connections {
             options: Arc::new(options),
             bootstrap,
             brokers: BTreeMap::new(),
+            named: BTreeMap::new(),
             open: BTreeMap::new(),
             tasks: JoinSet::new(),
             random,
@@ -60,10 +69,14 @@ impl Connections {
         }
     }
 
+    fn address(&self, node: NodeId) -> Option<&BrokerEndpoint> {
+        self.brokers.get(&node).or_else(|| self.named.get(&node))
+    }
+
     /// Where a destination can be reached, in the order to try.
     fn targets(&mut self, destination: Destination) -> Vec<BrokerEndpoint> {
         if let Some(node) = destination.node() {
-            return self.brokers.get(&node).cloned().into_iter().collect();
+            return self.address(node).cloned().into_iter().collect();
         }
         let mut targets: Vec<BrokerEndpoint> = self.brokers.values().cloned().collect();
         rotate(&mut targets, &mut self.random);
@@ -100,6 +113,7 @@ impl Connections {
             Arc::clone(&self.connect),
             Arc::clone(&self.options),
             Inbox::new(destination.to_string(), targets, receiver),
+            self.origin(destination),
             self.random.next_u64(),
         );
         self.tasks.spawn(connection.run());
@@ -123,22 +137,45 @@ impl Connections {
         )
     }
 
-    /// Goes by these addresses from now on. A connection to a broker that moved or is gone is let
-    /// go of: it answers what it was asked and ends.
+    /// Who named the address of a destination that the application did not name itself.
+    fn origin(&self, destination: Destination) -> Option<String> {
+        destination.node()?;
+        let bootstrap: Vec<String> = self.bootstrap.iter().map(ToString::to_string).collect();
+        (!bootstrap.is_empty()).then(|| bootstrap.join(", "))
+    }
+
+    /// Goes by the addresses of this metadata from now on. A connection to a broker that moved or is
+    /// gone is let go of: it answers what it was asked and ends.
     fn relocate(&mut self, brokers: BTreeMap<NodeId, BrokerEndpoint>) {
         let before = std::mem::replace(&mut self.brokers, brokers);
+        let named = &mut self.named;
+        let brokers = &self.brokers;
         self.open.retain(|destination, _| {
             destination.node().is_none_or(|node| {
-                match (before.get(&node), self.brokers.get(&node)) {
+                let before = before.get(&node).or_else(|| named.get(&node));
+                let now = brokers.get(&node).or_else(|| named.get(&node));
+                match (before, now) {
                     (Some(before), Some(now)) => is_same_place(before, now),
                     _ => false,
                 }
             })
         });
+        named.retain(|node, _| !brokers.contains_key(node));
         let targets = self.targets(Destination::Any);
         if let Some(any) = self.open.get(&Destination::Any) {
             // A task that is gone learns them when it is made anew.
             drop(any.send(Command::Targets(targets)));
+        }
+    }
+
+    /// Lets go of the connections to a broker that is elsewhere now.
+    fn let_go(&mut self, node: NodeId) {
+        for destination in [
+            Destination::Node(node),
+            Destination::Coordinator(node),
+            Destination::Joining(node),
+        ] {
+            self.open.remove(&destination);
         }
     }
 }
@@ -172,10 +209,26 @@ impl Broker for Connections {
     }
 
     fn on_broker(&mut self, node: NodeId, endpoint: &BrokerEndpoint) {
-        if self.brokers.get(&node) != Some(endpoint) {
-            let mut brokers = self.brokers.clone();
-            brokers.insert(node, endpoint.clone());
-            self.relocate(brokers);
+        if endpoint.host.is_empty() || endpoint.port == 0 {
+            tracing::warn!(%node, %endpoint, "an address that leads nowhere is not believed");
+            return;
+        }
+        let before = self.address(node);
+        if before == Some(endpoint) {
+            return;
+        }
+        let moved = before.is_some_and(|before| !is_same_place(before, endpoint));
+        match self.brokers.get_mut(&node) {
+            Some(known) => *known = endpoint.clone(),
+            None => {
+                self.named.insert(node, endpoint.clone());
+                while self.named.len() > MOST_NAMED {
+                    self.named.pop_first();
+                }
+            }
+        }
+        if moved {
+            self.let_go(node);
         }
     }
 

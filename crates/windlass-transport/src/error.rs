@@ -20,8 +20,8 @@ pub(crate) enum TransportError {
     SetupTimedOut(Duration),
     /// The broker hung up on every form of version negotiation.
     #[error(
-        "the broker hangs up during version negotiation: is this a TLS listener, a proxy, or a \
-         broker that wants other credentials? ({0})"
+        "the broker hangs up on the first request: it probably wants TLS or SASL, or this is a proxy \
+         ({0})"
     )]
     HungUpOnNegotiation(Box<Self>),
     /// The broker refused to tell the versions it speaks.
@@ -67,6 +67,10 @@ pub(crate) enum TransportError {
     /// A request that cannot be written in the version chosen.
     #[error("the request cannot be encoded: {0}")]
     Encode(#[source] EncodeError),
+    /// The member has given up a join that the coordinator still holds: nothing behind it would be
+    /// read before that is answered.
+    #[error("a join was given up that the coordinator has not answered")]
+    Superseded,
     /// The oldest request got no complete response in time; what was asked after it can get none
     /// any more, for responses come in order.
     #[error("no complete answer to {} in time", .0.name())]
@@ -82,6 +86,7 @@ impl TransportError {
             | Self::SetupTimedOut(_)
             | Self::HungUpOnNegotiation(_)
             | Self::Closed
+            | Self::Superseded
             | Self::Broken(_) => FailureKind::Disconnected,
             Self::NegotiationRefused(_)
             | Self::NotKafka { .. }

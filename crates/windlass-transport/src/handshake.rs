@@ -3,6 +3,9 @@
 //! Connecting, negotiating versions and (one day) authenticating are steps of [`attempt`], in that
 //! order, over one [`Handshake`]: a strict exchange of one request and one response at a time.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -14,6 +17,7 @@ use windlass_protocol::{
 
 use crate::error::TransportError;
 use crate::frame::response_length;
+use crate::throttle::milliseconds;
 use crate::version_table::VersionTable;
 use crate::{ByteStream, Connect, TransportOptions};
 
@@ -31,6 +35,8 @@ pub(crate) struct Established {
     pub(crate) stream: Box<dyn ByteStream>,
     pub(crate) versions: VersionTable,
     pub(crate) next_correlation_id: i32,
+    /// How long the broker wants to be left alone.
+    pub(crate) throttle: Duration,
 }
 
 /// Connects and makes the connection ready. A broker that hangs up on the newest ApiVersions is
@@ -38,14 +44,15 @@ pub(crate) struct Established {
 pub(crate) async fn establish(
     connect: &dyn Connect,
     endpoint: &BrokerEndpoint,
+    address: Option<SocketAddr>,
     options: &TransportOptions,
 ) -> Result<Established, TransportError> {
     let newest = ApiKey::ApiVersions.versions().max;
     let attempts = async {
-        match attempt(connect, endpoint, options, newest).await {
+        match attempt(connect, endpoint, address, options, newest).await {
             Err(error) if error.is_hang_up() && newest >= FIRST_FLEXIBLE => {
                 tracing::debug!(%endpoint, reason = %error, "negotiating again, in version 0");
-                attempt(connect, endpoint, options, 0).await
+                attempt(connect, endpoint, address, options, 0).await
             }
             outcome => outcome,
         }
@@ -62,17 +69,18 @@ pub(crate) async fn establish(
 async fn attempt(
     connect: &dyn Connect,
     endpoint: &BrokerEndpoint,
+    address: Option<SocketAddr>,
     options: &TransportOptions,
     version: i16,
 ) -> Result<Established, TransportError> {
     let stream = connect
-        .connect(endpoint)
+        .connect(endpoint, address)
         .await
         .map_err(TransportError::Connect)?;
     let mut handshake = Handshake::new(stream, options);
-    let versions = negotiate(&mut handshake, options, version).await?;
+    let (versions, throttle) = negotiate(&mut handshake, options, version).await?;
     tracing::debug!(%endpoint, apis = versions.len(), "negotiated");
-    handshake.finish(versions)
+    handshake.finish(versions, throttle)
 }
 
 /// Asks which versions the broker speaks, first in the version given, and in one that the broker
@@ -81,14 +89,14 @@ async fn negotiate(
     handshake: &mut Handshake,
     options: &TransportOptions,
     version: i16,
-) -> Result<VersionTable, TransportError> {
+) -> Result<(VersionTable, Duration), TransportError> {
     let request = RequestKind::from(ApiVersionsRequest {
         client_software_name: options.software_name.clone(),
         client_software_version: options.software_version.clone(),
     });
     let answer = ask(handshake, &request, version).await?;
     if answer.error_code != ErrorCode::UNSUPPORTED_VERSION || version == 0 {
-        return table(answer);
+        return negotiated(answer);
     }
     // Such an answer may list no more than the versions of ApiVersions itself, or nothing at all.
     let theirs = answer
@@ -97,7 +105,7 @@ async fn negotiate(
         .find(|entry| entry.api_key == ApiKey::ApiVersions.to_wire())
         .map_or(0, |entry| entry.max_version);
     let answer = ask(handshake, &request, theirs.clamp(0, version - 1)).await?;
-    table(answer)
+    negotiated(answer)
 }
 
 async fn ask(
@@ -119,7 +127,7 @@ async fn ask(
     }
 }
 
-fn table(answer: ApiVersionsResponse) -> Result<VersionTable, TransportError> {
+fn negotiated(answer: ApiVersionsResponse) -> Result<(VersionTable, Duration), TransportError> {
     if !answer.error_code.is_none() {
         return Err(TransportError::NegotiationRefused(answer.error_code));
     }
@@ -130,7 +138,8 @@ fn table(answer: ApiVersionsResponse) -> Result<VersionTable, TransportError> {
         };
         (entry.api_key, range)
     });
-    Ok(VersionTable::new(entries))
+    let throttle = milliseconds(answer.throttle_time_ms);
+    Ok((VersionTable::new(entries), throttle))
 }
 
 /// A connection on which one request and one response take turns.
@@ -212,7 +221,11 @@ impl Handshake {
     }
 
     /// Ends the handshake. Bytes that came ahead of any request belong to nothing.
-    fn finish(self, versions: VersionTable) -> Result<Established, TransportError> {
+    fn finish(
+        self,
+        versions: VersionTable,
+        throttle: Duration,
+    ) -> Result<Established, TransportError> {
         if !self.input.is_empty() {
             return Err(TransportError::Unasked);
         }
@@ -220,6 +233,7 @@ impl Handshake {
             stream: self.stream,
             versions,
             next_correlation_id: self.next_correlation_id,
+            throttle,
         })
     }
 }

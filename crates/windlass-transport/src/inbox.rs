@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -59,6 +60,8 @@ pub(crate) struct Inbox {
     pub(crate) targets: Vec<BrokerEndpoint>,
     /// Why requests have to wait, in words.
     pub(crate) obstacle: String,
+    /// Until when the broker wants to be left alone, over whatever connection.
+    pub(crate) throttled_until: Option<Instant>,
     commands: mpsc::UnboundedReceiver<Command>,
     owner_is_gone: bool,
     alarm: Alarm,
@@ -75,9 +78,19 @@ impl Inbox {
             waiting: VecDeque::new(),
             targets,
             obstacle: String::new(),
+            throttled_until: None,
             commands,
             owner_is_gone: false,
             alarm: Alarm::new(),
+        }
+    }
+
+    /// The broker wants to be left alone for so long. A later wish for less does not take back an
+    /// earlier one for more.
+    pub(crate) fn throttle(&mut self, time: Duration) {
+        if !time.is_zero() {
+            tracing::debug!(broker = %self.broker, ?time, "throttled");
+            self.throttled_until = self.throttled_until.max(Some(Instant::now() + time));
         }
     }
 

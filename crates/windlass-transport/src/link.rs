@@ -79,9 +79,26 @@ pub(crate) struct Link {
     reader: ResponseReader,
     in_flight: VecDeque<InFlight>,
     next_correlation_id: i32,
-    throttled_until: Option<Instant>,
     alarm: Alarm,
+    /// Something may be due; what lies in the socket is read first.
+    is_due: Option<u32>,
+    max_idle: Duration,
+    /// Since when nothing was asked and not answered.
+    idle_since: Instant,
 }
+
+/// How a link ends well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The owner is gone and everything is answered.
+    Finished,
+    /// Nobody had a use for it for long.
+    Idle,
+}
+
+/// So many reads may bring what was answered before its deadline, where the deadline was looked at too
+/// late: the broker is not to blame for a runtime that was starved.
+const READS_WHEN_DUE: u32 = 64;
 
 /// What a link woke up for.
 enum Event {
@@ -100,6 +117,7 @@ impl Link {
         established: Established,
         options: &TransportOptions,
         broker: String,
+        max_idle: Duration,
     ) -> Self {
         Self {
             broker,
@@ -112,8 +130,10 @@ impl Link {
             reader: ResponseReader::new(options),
             in_flight: VecDeque::new(),
             next_correlation_id: established.next_correlation_id,
-            throttled_until: None,
             alarm: Alarm::new(),
+            is_due: None,
+            max_idle,
+            idle_since: Instant::now(),
         }
     }
 
@@ -122,22 +142,26 @@ impl Link {
         self.in_flight.len()
     }
 
-    /// Carries requests until the owner is gone and everything is answered.
+    /// Carries requests until the owner is gone and everything is answered, or nobody has asked for
+    /// anything for long.
     ///
     /// # Errors
     ///
     /// Why the link cannot be used any longer; [`Self::fail`] then tells those who wait.
-    pub(crate) async fn serve(&mut self, inbox: &mut Inbox) -> Result<(), TransportError> {
+    pub(crate) async fn serve(&mut self, inbox: &mut Inbox) -> Result<End, TransportError> {
         loop {
-            self.queue_requests(inbox);
+            self.queue_requests(inbox)?;
             if inbox.is_finished() && self.in_flight.is_empty() {
-                return Ok(());
+                return Ok(End::Finished);
+            }
+            if self.is_idle(inbox) {
+                return Ok(End::Idle);
             }
             match self.event(inbox).await {
                 Event::Inbox => {}
                 Event::Alarm => self.expire(Instant::now())?,
                 Event::Read(0) => return Err(TransportError::Closed),
-                Event::Read(_) => self.on_read()?,
+                Event::Read(_) => self.on_read(inbox)?,
                 Event::Broken(error) => return Err(TransportError::Broken(error)),
             }
         }
@@ -156,22 +180,43 @@ impl Link {
         }
     }
 
-    fn queue_requests(&mut self, inbox: &mut Inbox) {
+    /// Whether nobody had a use for the link for too long; sets the alarm for when that may be.
+    fn is_idle(&mut self, inbox: &Inbox) -> bool {
+        let now = Instant::now();
+        if !self.in_flight.is_empty() || !inbox.waiting.is_empty() {
+            self.idle_since = now;
+            return false;
+        }
+        let until = self.idle_since + self.max_idle;
+        self.alarm.ring_by(until);
+        until <= now
+    }
+
+    fn queue_requests(&mut self, inbox: &mut Inbox) -> Result<(), TransportError> {
         if inbox.waiting.is_empty() {
-            return;
+            return Ok(());
         }
         let now = Instant::now();
-        if let Some(until) = self.throttled_until {
+        if let Some(until) = inbox.throttled_until {
             if now < until {
                 inbox.obstacle = "the broker throttled this client".to_owned();
                 self.alarm.ring_by(until);
-                return;
+                return Ok(());
             }
-            self.throttled_until = None;
+            inbox.throttled_until = None;
+        }
+        let joins = |request: &QueuedRequest| request.request.api_key() == ApiKey::JoinGroup;
+        let parked = self
+            .in_flight
+            .iter()
+            .any(|one| one.api == ApiKey::JoinGroup);
+        if parked && inbox.waiting.iter().any(joins) {
+            return Err(TransportError::Superseded);
         }
         for request in inbox.waiting.drain(..) {
             self.queue_request(request, now);
         }
+        Ok(())
     }
 
     fn queue_request(&mut self, queued: QueuedRequest, now: Instant) {
@@ -219,20 +264,31 @@ impl Link {
         });
     }
 
-    /// Waits for something to happen. Reading comes last: it alone can be ready without end.
+    /// Waits for something to happen. Reading comes last, as it alone can be ready without end; but
+    /// what has come already is read before a deadline is judged.
     async fn event(&mut self, inbox: &mut Inbox) -> Event {
         poll_fn(|context| {
             if inbox.poll(context).is_ready() {
                 return Poll::Ready(Event::Inbox);
             }
             if self.alarm.poll(context).is_ready() {
+                self.is_due.get_or_insert(READS_WHEN_DUE);
+            }
+            if self.is_due == Some(0) {
+                self.is_due = None;
                 return Poll::Ready(Event::Alarm);
             }
             if let Poll::Ready(error) = self.poll_write(context) {
                 return Poll::Ready(Event::Broken(error));
             }
-            self.poll_read(context)
-                .map(|read| read.map_or_else(Event::Broken, Event::Read))
+            match self.poll_read(context) {
+                Poll::Ready(read) => {
+                    self.is_due = self.is_due.map(|reads| reads.saturating_sub(1));
+                    Poll::Ready(read.map_or_else(Event::Broken, Event::Read))
+                }
+                Poll::Pending if self.is_due.take().is_some() => Poll::Ready(Event::Alarm),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }
@@ -270,14 +326,13 @@ impl Link {
         read
     }
 
-    fn on_read(&mut self) -> Result<(), TransportError> {
+    fn on_read(&mut self, inbox: &mut Inbox) -> Result<(), TransportError> {
         let advanced = self.reader.advance(&mut self.in_flight, &self.broker);
         let throttle = self.reader.take_throttle().min(self.max_throttle);
-        if !throttle.is_zero() {
-            tracing::debug!(broker = %self.broker, ?throttle, "throttled");
-            // A later wish for less does not take back an earlier one for more.
-            let until = Instant::now() + throttle;
-            self.throttled_until = self.throttled_until.max(Some(until));
+        inbox.throttle(throttle);
+        // The broker reads what was sent already only when that time is over.
+        for request in &mut self.in_flight {
+            request.deadline += throttle;
         }
         self.renew_patience();
         advanced

@@ -159,11 +159,7 @@ impl ConsumerBuilder {
             listener,
             connect,
         } = self;
-        let connect = connect.unwrap_or_else(|| {
-            Arc::new(TcpConnect {
-                timeout: config.connection_setup_timeout,
-            })
-        });
+        let connect = connect.unwrap_or_else(|| Arc::new(TcpConnect::default()));
         let bootstrap = config.bootstrap_endpoints()?;
         let connections = Connections::new(connect, bootstrap, config.transport_options(), seed());
         let (sender, receiver) = mpsc::unbounded_channel::<Command>();

@@ -122,7 +122,13 @@ impl Driver {
             .submit(operation, intent, &progress, now + timeout, now);
     }
 
+    /// The parts of an answer have all been sent before it, and some may have been since the channel
+    /// was looked at last.
     fn on_finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+        while let Ok(parts) = self.parts.1.try_recv() {
+            self.core.on_fetch_parts(parts.request, parts.parts, now());
+            self.carry_out();
+        }
         match finished {
             Ok(Finished::Answer(id, Ok(BrokerResponse::Message(response)))) => {
                 self.core.on_response(id, response, now());

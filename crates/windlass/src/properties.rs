@@ -61,7 +61,10 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("security.providers", "there is no Java to provide them to"),
     ("send.buffer.bytes", "the system's default is used"),
     ("receive.buffer.bytes", "the system's default is used"),
-    ("connections.max.idle.ms", "idle connections are kept"),
+    (
+        "connections.max.idle.ms",
+        "idle connections are closed after 9 minutes, one before a broker does",
+    ),
     (
         "metadata.recovery.strategy",
         "the bootstrap servers are asked again whenever no broker answers",

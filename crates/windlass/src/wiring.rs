@@ -77,8 +77,7 @@ impl Config {
         options.client_id = Some(self.effective_client_id());
         options.reconnect_backoff = self.reconnect_backoff;
         options.reconnect_backoff_max = self.reconnect_backoff_max;
-        // A name may lead to several addresses, and one that is silent is not the last.
-        options.setup_timeout = self.connection_setup_timeout.saturating_mul(3);
+        options.setup_timeout = self.connection_setup_timeout;
         options.check_crcs = self.check_crcs;
         options.max_response_bytes = usize::try_from(self.fetch_max_bytes)
             .unwrap_or(0)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,7 +94,11 @@ struct Pipes(Arc<EmbeddedCluster>);
 
 #[async_trait]
 impl Connect for Pipes {
-    async fn connect(&self, endpoint: &BrokerEndpoint) -> io::Result<Box<dyn ByteStream>> {
+    async fn connect(
+        &self,
+        endpoint: &BrokerEndpoint,
+        _: Option<SocketAddr>,
+    ) -> io::Result<Box<dyn ByteStream>> {
         let address = format!("{}:{}", endpoint.host, endpoint.port);
         let node = (1..=32).find(|node| self.0.address(*node) == Some(&address));
         let node = node.ok_or_else(|| io::Error::other(format!("nobody is at {address}")))?;

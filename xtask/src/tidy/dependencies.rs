@@ -62,6 +62,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "windlass-machine",
             "async-trait",
             "bytes",
+            // SO_KEEPALIVE: tokio knows no way to set it.
+            "socket2",
             "thiserror",
             "tokio",
             "tracing",

@@ -7,14 +7,17 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+mod addresses;
 mod bootstrap;
 mod deadlines;
 mod fetch_stream;
 mod hostile;
+mod idle;
 mod lifecycle;
 mod negotiation;
 mod pipelining;
 mod reconnect;
 mod scripted_broker;
+mod starved;
 mod tcp;
 mod throttle;

@@ -130,7 +130,7 @@ async fn a_broker_that_always_hangs_up_is_explained() {
     }
     let failure = failure(answer).await;
     assert_eq!(failure.kind, FailureKind::Disconnected);
-    assert!(failure.detail.contains("TLS listener"), "{failure}");
+    assert!(failure.detail.contains("TLS or SASL"), "{failure}");
     assert!(failure.detail.contains("boot-1:9092"), "{failure}");
 }
 

@@ -1,6 +1,7 @@
 //! A broker whose every move is written in the test.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,16 +41,31 @@ struct Switchboard {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) endpoint: BrokerEndpoint,
+    pub(crate) address: Option<SocketAddr>,
     pub(crate) at: Instant,
     outcome: oneshot::Sender<io::Result<DuplexStream>>,
 }
 
 #[async_trait]
 impl Connect for Switchboard {
-    async fn connect(&self, endpoint: &BrokerEndpoint) -> io::Result<Box<dyn ByteStream>> {
+    /// A host named `twins` has two addresses, any other one the way that it has.
+    async fn resolve(&self, endpoint: &BrokerEndpoint) -> io::Result<Vec<SocketAddr>> {
+        let two = [([10, 0, 0, 1], 9092), ([10, 0, 0, 2], 9092)].map(SocketAddr::from);
+        Ok(match endpoint.host.as_str() {
+            "twins" => two.to_vec(),
+            _ => Vec::new(),
+        })
+    }
+
+    async fn connect(
+        &self,
+        endpoint: &BrokerEndpoint,
+        address: Option<SocketAddr>,
+    ) -> io::Result<Box<dyn ByteStream>> {
         let (outcome, stream) = oneshot::channel();
         let attempt = Attempt {
             endpoint: endpoint.clone(),
+            address,
             at: Instant::now(),
             outcome,
         };

@@ -7,7 +7,8 @@ use windlass_machine::{Destination, FailureKind};
 use windlass_model::NodeId;
 
 use crate::scripted_broker::{
-    Client, PATIENCE, ScriptedBroker, client, failure, heartbeat, heartbeat_answer, number,
+    Client, PATIENCE, ScriptedBroker, api_versions, client, failure, heartbeat, heartbeat_answer,
+    number,
 };
 
 const NODE: Destination = Destination::Node(NodeId(1));
@@ -62,4 +63,57 @@ async fn a_request_that_is_kept_back_keeps_its_deadline() {
         3,
         "the connection is not lost over it"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_connected_to_anew_is_still_left_alone() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let answer = client.send(NODE, heartbeat(1));
+    let mut broker = network.attempt().await.serve().await;
+    let received = broker.request().await.unwrap();
+    let mut response = heartbeat_answer(1);
+    response.throttle_time_ms = 8000;
+    broker.answer(&received, response).await;
+    assert_eq!(number(answer).await, 1);
+    let start = Instant::now();
+    drop(broker);
+    let answer = client.send_within(NODE, heartbeat(2), 10 * PATIENCE);
+    network.attempt().await.serve().await.echo().await;
+    assert_eq!(number(answer).await, 2);
+    assert_eq!(start.elapsed().as_secs(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_is_heeded_from_the_first_answer_on() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let start = Instant::now();
+    let answer = client.send_within(NODE, heartbeat(2), 10 * PATIENCE);
+    let mut broker = network.attempt().await.accept();
+    let received = broker.request().await.unwrap();
+    let mut versions = api_versions(&[]);
+    versions.throttle_time_ms = 8000;
+    broker.answer(&received, versions).await;
+    broker.echo().await;
+    assert_eq!(number(answer).await, 2);
+    assert_eq!(start.elapsed().as_secs(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_the_throttle_has_so_much_more_time() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let first = client.send_within(NODE, heartbeat(1), Duration::from_secs(5));
+    let second = client.send_within(NODE, heartbeat(2), Duration::from_secs(5));
+    let mut broker = network.attempt().await.serve().await;
+    let received = broker.request().await.unwrap();
+    let mut response = heartbeat_answer(1);
+    response.throttle_time_ms = 8000;
+    broker.answer(&received, response).await;
+    assert_eq!(number(first).await, 1);
+    // The broker reads nothing of what lies in its socket for so long.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    broker.echo().await;
+    assert_eq!(number(second).await, 2);
 }
