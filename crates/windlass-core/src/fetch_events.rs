@@ -1,5 +1,6 @@
 //! What the fetch machine says, and what follows from it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use windlass_fetch::{FetchError, FetchEvent, ListOffsetsId, LookupError};
@@ -26,6 +27,10 @@ impl ConsumerCore {
             } => {
                 tracing::info!(%topic_partition, from, to, reason, "the position was reset");
             }
+            FetchEvent::TopicRecreated { topic_partition } => {
+                tracing::warn!(%topic_partition, "the topic was deleted and created anew");
+                self.forget_log(topic_partition, now);
+            }
             FetchEvent::PartitionFailed {
                 topic_partition,
                 error,
@@ -37,6 +42,14 @@ impl ConsumerCore {
             FetchEvent::OffsetsListed { id, results } => self.offsets_listed(id, results, now),
             other => tracing::debug!(?other, "the fetch machine has news"),
         }
+    }
+
+    /// The log is no more: what the application has of it is not to be given out or committed.
+    fn forget_log(&mut self, topic_partition: TopicPartition, now: Instant) {
+        self.attention += 1;
+        let gone = BTreeSet::from([topic_partition]);
+        self.ledger.forget(&gone);
+        self.with_group(|group| group.forget_commits(&gone, now));
     }
 
     fn offsets_listed(
@@ -88,6 +101,10 @@ fn lookup_error(error: LookupError, partition: TopicPartition) -> ConsumerError 
 
 fn fetch_error(error: FetchError, topic_partition: TopicPartition) -> ConsumerError {
     match error {
+        FetchError::NoSuchEnd => ConsumerError::Unreachable {
+            operation: "looking up where to begin",
+            detail: format!("{topic_partition}: {}", FetchError::NoSuchEnd),
+        },
         FetchError::NoOffset => ConsumerError::NoOffset { topic_partition },
         FetchError::OffsetOutOfRange { offset } => ConsumerError::OffsetOutOfRange {
             topic_partition,

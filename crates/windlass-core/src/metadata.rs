@@ -8,7 +8,9 @@ use windlass_machine::{
     Backoff, Destination, OutgoingRequest, RequestFailure, RequestId, RequestIds, RequestOwner,
     SplitMix64, Timers, Wakeup,
 };
-use windlass_model::{BrokerEndpoint, Cluster, LeaderEpoch, NodeId, Partition, Topic, TopicName};
+use windlass_model::{
+    BrokerEndpoint, Cluster, LeaderEpoch, NodeId, Partition, Topic, TopicId, TopicName,
+};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
@@ -306,6 +308,7 @@ impl Metadata {
                 },
             );
         }
+        let holes = self.fill_holes(&name, topic.topic_id, &mut partitions);
         // Only an unbroken run from 0 makes sense; what is beyond a gap cannot be named by place.
         let partitions = (0..)
             .map_while(|index: i32| partitions.remove(&index))
@@ -318,12 +321,139 @@ impl Metadata {
                 partitions,
             },
         );
-        leaderless
+        leaderless || holes
+    }
+
+    /// Partitions of a living topic never go: what an answer leaves out of it is as it was. Says whether
+    /// anything was left out, so that it is asked for again.
+    fn fill_holes(
+        &self,
+        name: &TopicName,
+        id: TopicId,
+        partitions: &mut BTreeMap<i32, Partition>,
+    ) -> bool {
+        let Some(known) = self.cluster.topics.get(name).filter(|known| known.id == id) else {
+            return false;
+        };
+        let mut holes = false;
+        for (index, partition) in (0..).zip(&known.partitions) {
+            partitions.entry(index).or_insert_with(|| {
+                holes = true;
+                partition.clone()
+            });
+        }
+        if holes {
+            tracing::warn!(topic = %name, "a metadata answer leaves out partitions that exist");
+        }
+        holes
     }
 
     fn report_once(&mut self, topic: &TopicName, error: ConsumerError) {
         if self.reported.insert(topic.clone()) {
             self.events.push(MetadataEvent::TopicFailed(error));
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs one instant to count from"
+)]
+mod tests {
+    use std::time::Duration;
+
+    use windlass_protocol::messages::metadata::{
+        MetadataResponseBroker, MetadataResponsePartition,
+    };
+
+    use super::*;
+
+    const ORDERS: TopicId = TopicId::new([7; 16]);
+
+    /// A picture with these partitions of `orders`.
+    fn picture(id: TopicId, partitions: &[i32]) -> MetadataResponse {
+        let partitions = partitions.iter().map(|index| MetadataResponsePartition {
+            partition_index: *index,
+            leader_id: 1,
+            leader_epoch: 5,
+            ..MetadataResponsePartition::default()
+        });
+        MetadataResponse {
+            brokers: vec![MetadataResponseBroker {
+                node_id: 1,
+                host: "broker-1".to_owned(),
+                port: 9092,
+                ..MetadataResponseBroker::default()
+            }],
+            topics: vec![MetadataResponseTopic {
+                name: Some("orders".to_owned()),
+                topic_id: id,
+                partitions: partitions.collect(),
+                ..MetadataResponseTopic::default()
+            }],
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn interested(now: Instant) -> Metadata {
+        let mut metadata = Metadata::new(Arc::new(CoreConfig::default()), 1);
+        let topics = BTreeSet::from(["orders".into()]);
+        metadata.set_interest(Interest::Application, topics, now);
+        metadata
+    }
+
+    /// Answers the question under way; says how many partitions there are then.
+    fn show(metadata: &mut Metadata, response: MetadataResponse, now: Instant) -> usize {
+        let id = metadata.take_requests().pop().unwrap().id;
+        metadata.on_response(id, response, now);
+        metadata.take_events();
+        metadata.cluster.partition_count("orders").unwrap_or(0)
+    }
+
+    #[test]
+    fn what_one_answer_leaves_out_of_a_living_topic_is_still_there_and_asked_for_soon() {
+        for left_out in [0, 3, 11] {
+            let mut now = Instant::now();
+            let mut metadata = interested(now);
+            let all: Vec<i32> = (0..12).collect();
+            assert_eq!(show(&mut metadata, picture(ORDERS, &all), now), 12);
+            now += Duration::from_secs(300);
+            metadata.handle_timeout(now);
+            let some: Vec<i32> = (0..12).filter(|index| *index != left_out).collect();
+            assert_eq!(show(&mut metadata, picture(ORDERS, &some), now), 12);
+            let again = metadata.poll_timeout().unwrap();
+            assert!(again.at <= now + Duration::from_secs(1), "{again:?}");
+            now = again.at;
+            metadata.handle_timeout(now);
+            assert_eq!(show(&mut metadata, picture(ORDERS, &all), now), 12);
+            assert!(metadata.poll_timeout().unwrap().at >= now + Duration::from_secs(200));
+        }
+    }
+
+    #[test]
+    fn another_topic_of_the_same_name_has_the_partitions_that_it_has() {
+        let mut now = Instant::now();
+        let mut metadata = interested(now);
+        assert_eq!(show(&mut metadata, picture(ORDERS, &[0, 1, 2]), now), 3);
+        now += Duration::from_secs(300);
+        metadata.handle_timeout(now);
+        let anew = TopicId::new([8; 16]);
+        assert_eq!(show(&mut metadata, picture(anew, &[0]), now), 1);
+    }
+
+    #[test]
+    fn interest_that_ends_while_a_question_is_under_way_asks_for_nothing_more() {
+        let now = Instant::now();
+        let mut metadata = interested(now);
+        let question = BTreeSet::from(["missing".into()]);
+        let id = metadata.take_requests().pop().unwrap().id;
+        metadata.on_response(id, picture(ORDERS, &[0]), now);
+        metadata.set_interest(Interest::Question, question, now);
+        metadata.set_interest(Interest::Question, BTreeSet::new(), now);
+        assert_eq!(show(&mut metadata, picture(ORDERS, &[0]), now), 1);
+        assert!(metadata.take_requests().is_empty());
+        let next = metadata.poll_timeout().unwrap();
+        assert!(next.at > now + Duration::from_secs(200), "{next:?}");
     }
 }

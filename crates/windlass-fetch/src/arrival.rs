@@ -8,7 +8,6 @@ use windlass_protocol::fetch_response::PartitionEnd;
 use windlass_protocol::records::{BatchError, BatchHeader, ControlRecordType, RecordBatch};
 
 use crate::machine::InFlight;
-use crate::partition::PartitionState;
 use crate::{FetchError, FetchEvent, FetchMachine, IsolationLevel};
 
 /// What a control batch may grow to when it is looked into.
@@ -29,16 +28,19 @@ impl FetchMachine {
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;
         };
-        if read_committed && beyond_stable(state, batch.header()) {
+        let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) else {
+            return;
+        };
+        if read_committed && beyond_stable(fetch.last_stable_offset, batch.header()) {
             return;
         }
         let before = (state.queue.bytes(), state.queue.next_fetch());
         if batch.header().is_control {
             if let Some(kind) = control_kind(&batch) {
-                state.aborted.end(batch.header(), kind);
+                fetch.aborted.end(batch.header(), kind);
             }
             state.queue.push_skipped(&batch);
-        } else if read_committed && state.aborted.covers(batch.header()) {
+        } else if read_committed && fetch.aborted.covers(batch.header()) {
             self.tally.aborted_batches += 1;
             state.queue.push_skipped(&batch);
         } else {
@@ -175,10 +177,8 @@ impl FetchMachine {
 }
 
 /// Whether the batch lies where transactions are undecided; a broker should not have sent it.
-fn beyond_stable(state: &PartitionState, header: &BatchHeader) -> bool {
-    state
-        .last_stable_offset
-        .is_some_and(|stable| header.base_offset >= stable)
+fn beyond_stable(stable: Option<i64>, header: &BatchHeader) -> bool {
+    stable.is_some_and(|stable| header.base_offset >= stable)
 }
 
 fn control_kind(batch: &RecordBatch) -> Option<ControlRecordType> {

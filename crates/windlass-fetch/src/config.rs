@@ -96,6 +96,9 @@ pub struct FetchConfig {
     pub offset_reset: OffsetReset,
     /// Where the consumer stands (`client.rack`).
     pub client_rack: Option<String>,
+    /// How long a follower is read from before the leader is asked again whom it would rather have read
+    /// from (`metadata.max.age.ms`, which Java uses for it).
+    pub metadata_max_age: Duration,
     /// How long to wait for an answer (`request.timeout.ms`).
     pub request_timeout: Duration,
     /// The first pause after a failure (`retry.backoff.ms`).
@@ -115,6 +118,7 @@ impl Default for FetchConfig {
             isolation_level: IsolationLevel::default(),
             offset_reset: OffsetReset::default(),
             client_rack: None,
+            metadata_max_age: Duration::from_secs(300),
             request_timeout: Duration::from_secs(30),
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),

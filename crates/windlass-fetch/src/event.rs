@@ -43,6 +43,12 @@ pub enum FetchEvent {
         /// Why.
         reason: String,
     },
+    /// The topic was deleted and created anew: what was read, and whatever was to be committed for it,
+    /// belongs to a log that is no more.
+    TopicRecreated {
+        /// Whose log it was.
+        topic_partition: TopicPartition,
+    },
     /// A partition stands still, or may not be read.
     PartitionFailed {
         /// Which.
@@ -76,6 +82,10 @@ pub struct FoundOffset {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
+    /// The leader was asked where the log begins or ends, and answered without an error and without an
+    /// offset. It is asked again.
+    #[error("the leader does not say where the log begins or ends")]
+    NoSuchEnd,
     /// There is no committed offset, and no rule where to begin. The partition waits for a seek.
     #[error("there is no committed offset and no reset policy")]
     NoOffset,

@@ -8,6 +8,7 @@ use windlass_model::{LeaderEpoch, NodeId, TopicId, TopicName, TopicPartition};
 use windlass_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 
 use crate::FetchMachine;
+use crate::aborted::AbortedTransactions;
 use crate::machine::InFlight;
 use crate::partition::PartitionState;
 use crate::source::SHORT_WAIT;
@@ -25,6 +26,13 @@ pub(crate) struct FetchInFlight {
     pub(crate) names: BTreeMap<TopicId, TopicName>,
     /// The partition whose part of the response is arriving.
     pub(crate) current: Option<TopicPartition>,
+    /// What this response says of aborted transactions in it. It goes with this response alone: that of
+    /// another broker may say less.
+    pub(crate) aborted: AbortedTransactions,
+    /// Up to where transactions are decided in it, as this response has it.
+    pub(crate) last_stable_offset: Option<i64>,
+    /// The brokers that this response names as leaders of what was asked for.
+    pub(crate) hinted: BTreeSet<NodeId>,
     /// Whether a batch of it came.
     pub(crate) has_batches: bool,
     /// Whether the broker said anything of what was asked for.
@@ -138,6 +146,7 @@ impl FetchMachine {
         let mut asked = BTreeMap::new();
         let mut names = BTreeMap::new();
         for topic_partition in wanted.partitions {
+            self.change_source(&topic_partition, node);
             if let Some(state) = self.partitions.get(&topic_partition) {
                 names.insert(state.topic_id, topic_partition.topic.clone());
                 asked.insert(topic_partition, state.epoch);
@@ -152,6 +161,9 @@ impl FetchMachine {
             asked,
             names,
             current: None,
+            aborted: AbortedTransactions::default(),
+            last_stable_offset: None,
+            hinted: BTreeSet::new(),
             has_batches: false,
             answered: false,
             progressed: false,
@@ -161,6 +173,19 @@ impl FetchMachine {
         self.tally.fetches += 1;
         self.last_source = Some(node);
         self.budget.reserve(id, expected);
+    }
+
+    /// A partition is read from one broker at a time: what the one before still sends does not count.
+    fn change_source(&mut self, topic_partition: &TopicPartition, node: NodeId) {
+        let fresh = self.next_epoch();
+        if let Some(state) = self.partitions.get_mut(topic_partition)
+            && state
+                .source
+                .replace(node)
+                .is_some_and(|before| before != node)
+        {
+            state.epoch = fresh;
+        }
     }
 
     fn expected_bytes(&self, partitions: usize, max_bytes: i32, enlarged: Option<i32>) -> usize {

@@ -1,6 +1,6 @@
 //! Parts of Fetch responses, as they arrive.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use windlass_machine::RequestId;
 use windlass_model::{BrokerEndpoint, NodeId, TopicPartition};
@@ -11,10 +11,6 @@ use crate::aborted::AbortedTransactions;
 use crate::machine::InFlight;
 use crate::{FetchError, FetchEvent, FetchMachine};
 
-/// How long a follower is read from before the leader is asked again whom it would rather have read
-/// from; Kafka's default of `metadata.max.age.ms`, which Java uses for it.
-const READ_REPLICA_LEASE: Duration = Duration::from_secs(300);
-
 impl FetchMachine {
     /// A part of a Fetch response arrived.
     pub fn on_fetch_part(&mut self, id: RequestId, part: FetchPart, now: Instant) {
@@ -24,7 +20,11 @@ impl FetchMachine {
             return;
         };
         match part {
-            FetchPart::Head { error_code, .. } => self.on_head(id, error_code, now),
+            FetchPart::Head {
+                error_code,
+                throttle_time_ms,
+                ..
+            } => self.on_head(id, error_code, throttle_time_ms, now),
             FetchPart::Partition(partition) => self.on_partition(id, partition, now),
             FetchPart::Batch(batch) => {
                 self.on_batch(id, batch);
@@ -37,7 +37,7 @@ impl FetchMachine {
                 error,
             } => self.on_corrupt_batch(id, base_offset, last_offset, &error, now),
             FetchPart::PartitionEnd(end) => self.on_partition_end(id, &end, now),
-            FetchPart::End { node_endpoints } => self.on_end(node_endpoints),
+            FetchPart::End { node_endpoints } => self.on_end(id, node_endpoints),
         }
         self.note_ready();
     }
@@ -68,7 +68,21 @@ impl FetchMachine {
         self.pump(now);
     }
 
-    fn on_head(&mut self, id: RequestId, error_code: ErrorCode, now: Instant) {
+    fn on_head(
+        &mut self,
+        id: RequestId,
+        error_code: ErrorCode,
+        throttle_time_ms: i32,
+        now: Instant,
+    ) {
+        // A broker over whose quota this client is answers without a partition. It is well, and
+        // whoever carries requests to it waits.
+        if throttle_time_ms > 0
+            && let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id)
+        {
+            fetch.answered = true;
+            fetch.progressed = true;
+        }
         if error_code.is_error()
             && let Some(InFlight::Fetch(fetch)) = self.in_flight.get(&id)
         {
@@ -109,7 +123,11 @@ impl FetchMachine {
         state.high_watermark = (fetched.high_watermark >= 0).then_some(fetched.high_watermark);
         state.last_stable_offset =
             (fetched.last_stable_offset >= 0).then_some(fetched.last_stable_offset);
-        state.aborted = AbortedTransactions::new(fetched.aborted_transactions);
+        let stable = state.last_stable_offset;
+        if let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) {
+            fetch.aborted = AbortedTransactions::new(fetched.aborted_transactions);
+            fetch.last_stable_offset = stable;
+        }
         if let Some(follower) = follower {
             self.note_progress(id);
             self.read_from_follower(&topic_partition, follower, now);
@@ -164,7 +182,7 @@ impl FetchMachine {
             return;
         };
         if is_known {
-            state.read_replica = Some((follower, now + READ_REPLICA_LEASE));
+            state.read_replica = Some((follower, now + self.config.metadata_max_age));
         } else {
             state.back_off(&mut self.random, now);
             self.need_metadata(format!(
@@ -210,14 +228,15 @@ impl FetchMachine {
             | ErrorCode::OFFSET_NOT_AVAILABLE
             | ErrorCode::UNKNOWN_TOPIC_ID
             | ErrorCode::INCONSISTENT_TOPIC_ID
+            | ErrorCode::UNKNOWN_LEADER_EPOCH
             | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
                 self.need_metadata(format!(
                     "Fetch of {topic_partition} was answered with {}",
                     code.name()
                 ));
             }
-            // The broker has yet to hear of the leader we know, or the queue has yet to drain.
-            ErrorCode::UNKNOWN_LEADER_EPOCH | ErrorCode::OFFSET_OUT_OF_RANGE => {}
+            // The queue has yet to drain.
+            ErrorCode::OFFSET_OUT_OF_RANGE => {}
             _ => self.tell(topic_partition, FetchError::Refused { api: "Fetch", code }),
         }
     }
@@ -242,8 +261,16 @@ impl FetchMachine {
         true
     }
 
-    fn on_end(&mut self, node_endpoints: Vec<NodeEndpoint>) {
+    /// A broker may say where the leaders are that it named, and nothing of any other.
+    fn on_end(&mut self, id: RequestId, node_endpoints: Vec<NodeEndpoint>) {
+        let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) else {
+            return;
+        };
+        let mut hinted = std::mem::take(&mut fetch.hinted);
         for node in node_endpoints {
+            if !hinted.remove(&NodeId(node.node_id)) {
+                continue;
+            }
             let Ok(port) = u16::try_from(node.port) else {
                 continue;
             };

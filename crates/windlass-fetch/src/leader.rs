@@ -6,7 +6,8 @@ use windlass_machine::RequestId;
 use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
 use windlass_protocol::fetch_response::LeaderIdAndEpoch;
 
-use crate::{FetchMachine, Standing};
+use crate::machine::InFlight;
+use crate::{FetchError, FetchEvent, FetchMachine, OffsetReset, Standing};
 
 impl FetchMachine {
     /// Notes who leads, in every assigned partition. What was fetched stays.
@@ -15,8 +16,12 @@ impl FetchMachine {
         let cluster = Arc::clone(&self.cluster);
         let mut leaderless = None;
         for topic_partition in assigned {
-            let topic = cluster.topics.get(&topic_partition.topic);
-            let id = topic.map(|topic| topic.id).unwrap_or_default();
+            let Some(topic) = cluster.topics.get(&topic_partition.topic) else {
+                // One picture may lack what the next one shows, and who leads says so itself.
+                leaderless = Some(topic_partition);
+                continue;
+            };
+            let id = topic.id;
             let known = cluster.partition(&topic_partition);
             let leader = known.and_then(|partition| partition.leader);
             let leader_epoch = known.and_then(|partition| partition.leader_epoch);
@@ -29,7 +34,8 @@ impl FetchMachine {
                 (leader_epoch, state.leader_epoch),
                 (Some(told), Some(known)) if told < known
             );
-            if is_older && !made_anew {
+            let is_older = is_older && !made_anew;
+            if is_older && !state.believes(leader_epoch, id.is_zero()) {
                 // A picture from before what a leader said itself does not count.
                 if state.leader.is_none() {
                     leaderless = Some(topic_partition);
@@ -39,9 +45,13 @@ impl FetchMachine {
             if !id.is_zero() {
                 state.topic_id = id;
             }
+            if !is_older {
+                state.older_told = None;
+            }
             if made_anew {
                 // What is still on its way is of the topic that was deleted.
                 state.forget_questions(fresh);
+                self.begin_new_log(&topic_partition);
             }
             if leader.is_none() {
                 leaderless = Some(topic_partition.clone());
@@ -55,15 +65,38 @@ impl FetchMachine {
         }
     }
 
+    /// The topic was deleted and created anew: what is known of the log before counts for nothing.
+    fn begin_new_log(&mut self, topic_partition: &TopicPartition) {
+        self.drop_queue(topic_partition);
+        let fresh = self.next_epoch();
+        let Some(state) = self.partitions.get_mut(topic_partition) else {
+            return;
+        };
+        state.source = None;
+        let asks = self.config.offset_reset == OffsetReset::None && state.position().is_some();
+        if !asks {
+            state.begin_new_log(fresh);
+        }
+        self.events.push_back(FetchEvent::TopicRecreated {
+            topic_partition: topic_partition.clone(),
+        });
+        if asks {
+            self.fail(topic_partition, FetchError::NoOffset);
+        }
+    }
+
     /// A broker that does not lead said who does (KIP-951).
     pub(crate) fn on_leader_hint(&mut self, id: RequestId, hint: &LeaderIdAndEpoch) {
         let Some(topic_partition) = self.arriving(id) else {
             return;
         };
+        let leader_epoch = LeaderEpoch::from_wire(hint.leader_epoch);
+        if let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) {
+            fetch.hinted.insert(NodeId(hint.leader_id));
+        }
         let Some(state) = self.partitions.get(&topic_partition) else {
             return;
         };
-        let leader_epoch = LeaderEpoch::from_wire(hint.leader_epoch);
         if hint.leader_id >= 0 && leader_epoch > state.leader_epoch {
             // Brokers that send us round and round are not to do so without a pause.
             let pause = state.retry_at.filter(|_| state.failures() > 1);

@@ -5,7 +5,6 @@ use std::time::Instant;
 use windlass_machine::{Backoff, SplitMix64};
 use windlass_model::{LeaderEpoch, NodeId, TopicId};
 
-use crate::aborted::AbortedTransactions;
 use crate::queue::PartitionQueue;
 use crate::{FetchConfig, FetchError, OffsetReset, Position, Standing, StartPosition};
 
@@ -45,6 +44,9 @@ impl Stage {
     }
 }
 
+/// How many pictures of the cluster have to tell the same smaller leader epoch before it is believed.
+const BELIEVED_AFTER: u32 = 4;
+
 /// What is known of one assigned partition.
 #[derive(Clone, Debug)]
 pub(crate) struct PartitionState {
@@ -58,6 +60,10 @@ pub(crate) struct PartitionState {
     pub(crate) topic_id: TopicId,
     pub(crate) leader: Option<NodeId>,
     pub(crate) leader_epoch: Option<LeaderEpoch>,
+    /// The broker that was asked for records last.
+    pub(crate) source: Option<NodeId>,
+    /// How many pictures in a row told the same leader epoch below the one that is known.
+    pub(crate) older_told: Option<(LeaderEpoch, u32)>,
     /// The follower that the leader would rather have read from, and for how long (KIP-392).
     pub(crate) read_replica: Option<(NodeId, Instant)>,
     /// Corrupt batches that followers sent since the last sound one.
@@ -66,7 +72,6 @@ pub(crate) struct PartitionState {
     pub(crate) fetch_bytes: Option<i32>,
     pub(crate) high_watermark: Option<i64>,
     pub(crate) last_stable_offset: Option<i64>,
-    pub(crate) aborted: AbortedTransactions,
     /// What is the matter behind the queue. It is told when the queue has been handed out, and
     /// nothing is fetched before.
     pub(crate) failure_ahead: Option<FetchError>,
@@ -91,12 +96,13 @@ impl PartitionState {
             topic_id: TopicId::ZERO,
             leader: None,
             leader_epoch: None,
+            source: None,
+            older_told: None,
             read_replica: None,
             follower_faults: 0,
             fetch_bytes: None,
             high_watermark: None,
             last_stable_offset: None,
-            aborted: AbortedTransactions::default(),
             failure_ahead: None,
             retry_at: None,
             backoff: Backoff::new(config.retry_backoff, config.retry_backoff_max),
@@ -147,6 +153,19 @@ impl PartitionState {
         self.stage = stage;
     }
 
+    /// Whether to believe a leader epoch below the one that is known. Where topics have ids, never: an id
+    /// tells a new log. Where they have none, a cluster that was formed anew is told from a picture of
+    /// yesterday by saying the same again and again.
+    pub(crate) fn believes(&mut self, told: Option<LeaderEpoch>, without_ids: bool) -> bool {
+        let Some(told) = told.filter(|_| without_ids) else {
+            return false;
+        };
+        let before = self.older_told.filter(|(epoch, _)| *epoch == told);
+        let times = before.map_or(1, |(_, times)| times + 1);
+        self.older_told = Some((told, times));
+        times >= BELIEVED_AFTER
+    }
+
     /// Where the consumer stands, if it stands anywhere.
     pub(crate) const fn position(&self) -> Option<Position> {
         if self.standing().has_position() {
@@ -172,6 +191,19 @@ impl PartitionState {
             from,
             asked: false,
         });
+    }
+
+    /// The topic was created anew: reading begins at the start of the new log, which nobody has seen.
+    pub(crate) fn begin_new_log(&mut self, epoch: u64) {
+        match self.standing() {
+            Standing::Resetting | Standing::Validating | Standing::Fetching => {
+                let reason = "the topic was deleted and created anew".to_owned();
+                self.reset(OffsetReset::Earliest, reason, epoch);
+                self.settle_down();
+            }
+            // A committed offset will be told, or the application says where to go.
+            Standing::Awaiting | Standing::Failed | Standing::Nowhere => {}
+        }
     }
 
     /// The application seeks: whatever was the matter is over.

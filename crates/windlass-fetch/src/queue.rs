@@ -111,10 +111,11 @@ impl PartitionQueue {
         if after.offset <= self.next_fetch().offset {
             return;
         }
-        if self.items.is_empty() {
-            self.position = after;
-        } else {
-            self.items.push_back(Item::Nothing { after });
+        match self.items.back_mut() {
+            None => self.position = after,
+            // One after the other they take up no more room than the first.
+            Some(Item::Nothing { after: before }) => *before = after,
+            Some(Item::Batch { .. }) => self.items.push_back(Item::Nothing { after }),
         }
     }
 
@@ -361,6 +362,19 @@ mod tests {
         assert_eq!((queue.position(), queue.next_fetch()), (at(1), at(6)));
         assert_eq!(drain(&mut queue, 9), [vec![1, 2]]);
         assert_eq!(queue.position(), at(6));
+    }
+
+    #[test]
+    fn what_holds_nothing_takes_up_no_room() {
+        let mut queue = PartitionQueue::new(at(0));
+        queue.push(batch(&[0], 1, 5));
+        for offset in 1..1000 {
+            queue.push_skipped(&batch(&[offset], offset + 1, 5));
+        }
+        assert_eq!(queue.items.len(), 2);
+        queue.push(batch(&[1000], 1001, 5));
+        assert_eq!(drain(&mut queue, 9), [vec![0], vec![1000]]);
+        assert_eq!(queue.position(), at(1001));
     }
 
     #[test]

@@ -166,6 +166,11 @@ impl FetchMachine {
         }
         *asked = false;
         state.back_off(&mut self.random, now);
+        if answer.error_code.is_none() {
+            // It says that all is well, and names no offset.
+            self.tell(topic_partition, FetchError::NoSuchEnd);
+            return;
+        }
         self.on_list_error(topic_partition, answer.error_code);
     }
 

@@ -1,6 +1,6 @@
 //! Offsets on their way to the group: in order, one request at a time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use windlass_machine::{Backoff, RequestFailure, RequestId};
@@ -267,6 +267,20 @@ impl OffsetCommits {
                 commit.fail(&CommitError::TimedOut { waiting_for });
             }
         }
+    }
+
+    /// Nothing is to be stored for these partitions any more.
+    pub(crate) fn forget(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        let under_way = self.in_flight.iter_mut().flat_map(|(_, _, batch)| batch);
+        for commit in self.queue.iter_mut().chain(under_way) {
+            for one in partitions {
+                if commit.offsets.contains_key(one) {
+                    let reason = "its topic was deleted and created anew".to_owned();
+                    commit.end(one.clone(), Err(CommitError::MembershipLost { reason }));
+                }
+            }
+        }
+        self.has_finished = true;
     }
 
     /// Nothing more will be stored.

@@ -125,6 +125,14 @@ impl GroupMachine {
         id
     }
 
+    /// What was to be committed for these partitions is void, as their topic was created anew. What is
+    /// on its way to the coordinator cannot be called back.
+    pub fn forget_commits(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
+        self.begin();
+        self.commits.forget(partitions);
+        self.settle(now);
+    }
+
     /// Asks what the group has committed for these partitions; what may pass is tried again up to
     /// `deadline`.
     pub fn fetch_offsets(

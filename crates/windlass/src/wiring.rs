@@ -66,6 +66,7 @@ impl Config {
             isolation_level: self.isolation_level,
             offset_reset: self.auto_offset_reset,
             client_rack: self.client_rack.clone(),
+            metadata_max_age: self.metadata_max_age,
             request_timeout: self.request_timeout,
             retry_backoff: self.retry_backoff,
             retry_backoff_max: self.retry_backoff_max,

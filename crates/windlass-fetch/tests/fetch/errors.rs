@@ -56,21 +56,21 @@ fn an_error_is_told_again_only_after_it_was_over() {
 #[test]
 fn errors_that_pass_ask_for_metadata_and_are_not_told() {
     let codes = [
-        (ErrorCode::NOT_LEADER_OR_FOLLOWER, true),
-        (ErrorCode::FENCED_LEADER_EPOCH, true),
-        (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, true),
-        (ErrorCode::UNKNOWN_TOPIC_ID, true),
-        (ErrorCode::KAFKA_STORAGE_ERROR, true),
-        (ErrorCode::UNKNOWN_LEADER_EPOCH, false),
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::FENCED_LEADER_EPOCH,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::UNKNOWN_TOPIC_ID,
+        ErrorCode::KAFKA_STORAGE_ERROR,
+        ErrorCode::UNKNOWN_LEADER_EPOCH,
     ];
-    for (code, expected) in codes {
+    for code in codes {
         let mut scene = Scene::new();
         scene.leaders(&[(1, 5)]);
         scene.assign(&[(0, at(0))]);
         let (fetch, _) = scene.fetch();
         scene.respond(&fetch, vec![Part::of(0).error(code)]);
         let events = scene.events.clone();
-        assert_eq!(scene.wants_metadata(), expected, "{}", code.name());
+        assert!(scene.wants_metadata(), "{}", code.name());
         scene.events = events;
         assert_eq!(scene.failures(), [], "{}", code.name());
         assert_eq!(scene.position(0), Some(0));

@@ -209,6 +209,8 @@ fn what_is_sent_of_the_deleted_topic_does_not_count() {
     scene.leaders(&[(1, 0)]);
     scene.respond(&old, vec![Part::of(0).batch(dense(0, 2))]);
     assert_eq!(scene.take(100), []);
+    let (asked, _) = scene.list_offsets();
+    scene.listed(&asked, &[(0, ErrorCode::NONE, 0)]);
     let (new, request) = scene.fetch();
     assert_eq!(request.topics[0].topic_id, anew);
     assert_eq!(request.topics[0].partitions[0].current_leader_epoch, 0);

@@ -14,6 +14,7 @@ mod leaders;
 mod lookups;
 mod model;
 mod positions;
+mod recreated;
 mod resets;
 mod scene;
 mod storms;
