@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use windlass::{
-    Config, Consumer, ConsumerError, ListenerError, OffsetAndMetadata, RebalanceHandle,
+    Config, Consumer, ConsumerError, ListenerError, OffsetAndMetadata, Rebalance,
     RebalanceListener, Records, TopicPartition, async_trait,
 };
 
@@ -154,21 +154,15 @@ struct Announcer;
 
 #[async_trait]
 impl RebalanceListener for Announcer {
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         let partitions = partitions.iter().map(PartitionData::new).collect();
         print(&Event::PartitionsRevoked { partitions })
             .map_err(|failure| format!("{failure:?}").into())
     }
 
-    async fn on_assigned(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_assigned(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         let partitions = partitions.iter().map(PartitionData::new).collect();
         print(&Event::PartitionsAssigned { partitions })
             .map_err(|failure| format!("{failure:?}").into())

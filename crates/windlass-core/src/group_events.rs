@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use windlass_group::{CallbackToken, CommitError, GroupError, GroupEvent, OffsetFetchError};
+use windlass_group::{
+    CallbackToken, CommitError, GroupError, GroupEvent, GroupMachine, OffsetFetchError,
+};
 use windlass_model::TopicPartition;
 
 use crate::ConsumerError;
+use crate::handover::Origin;
 use crate::metadata::Interest;
 use crate::{ConsumerCore, Effect};
 
@@ -32,7 +35,8 @@ impl ConsumerCore {
                 reason,
             } => {
                 tracing::info!(?partitions, reason, "partitions are being revoked");
-                self.begin_revocation(Some(token), partitions, now);
+                let origin = self.origin(token, reason);
+                self.begin_revocation(origin, partitions, now);
             }
             GroupEvent::Lost {
                 token,
@@ -41,7 +45,8 @@ impl ConsumerCore {
             } => {
                 tracing::warn!(?partitions, reason, "partitions are lost");
                 self.ledger.lose(&partitions, &reason);
-                self.begin_loss(Some(token), partitions, now);
+                let origin = self.origin(token, reason);
+                self.begin_loss(origin, partitions, now);
             }
             GroupEvent::Assigned {
                 token,
@@ -51,7 +56,8 @@ impl ConsumerCore {
                 reason,
             } => {
                 tracing::info!(?added, ?owned, %generation, reason, "partitions are assigned");
-                self.begin_group_assignment(token, added, now);
+                let origin = self.origin(token, reason);
+                self.begin_group_assignment(origin, added, now);
             }
             GroupEvent::ComputeAssignment { token, job, reason } => {
                 tracing::debug!(reason, "an assignment is computed");
@@ -76,6 +82,17 @@ impl ConsumerCore {
 }
 
 impl ConsumerCore {
+    /// The membership as it is now, for the listener.
+    fn origin(&self, token: CallbackToken, reason: String) -> Origin {
+        let group = self.group.as_ref();
+        Origin {
+            token: Some(token),
+            generation: group.and_then(GroupMachine::generation),
+            member_id: group.and_then(GroupMachine::member_id).cloned(),
+            reason,
+        }
+    }
+
     /// What somebody has to know, and nothing follows from.
     fn on_group_news(&mut self, event: GroupEvent) {
         match event {
@@ -100,14 +117,14 @@ impl ConsumerCore {
     /// The rebalance is over: the auto-commit's interval begins anew.
     fn begin_group_assignment(
         &mut self,
-        token: CallbackToken,
+        origin: Origin,
         added: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
         if self.config.auto_commits() {
             self.auto_commit.restart(now);
         }
-        self.begin_assignment(Some(token), added, now);
+        self.begin_assignment(origin, added, now);
     }
 }
 

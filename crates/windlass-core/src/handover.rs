@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use windlass_group::{CallbackToken, CommitId};
 use windlass_machine::Wakeup;
-use windlass_model::TopicPartition;
+use windlass_model::{Generation, MemberId, TopicPartition};
 
-use crate::CallbackKind;
+use crate::RebalanceKind;
 
 /// The name of a call to the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,13 +29,22 @@ pub(crate) enum Stage {
     LettingGo(BTreeSet<CommitId>),
 }
 
+/// Where a handover comes from, for the listener.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The group machine's name for it; none where the group machine does not wait.
+    pub(crate) token: Option<CallbackToken>,
+    pub(crate) generation: Option<Generation>,
+    pub(crate) member_id: Option<MemberId>,
+    pub(crate) reason: String,
+}
+
 /// Partitions on their way in or out.
 #[derive(Debug)]
 pub(crate) struct Handover {
-    pub(crate) kind: CallbackKind,
-    /// The group machine's name for it; none where the group machine does not wait.
-    pub(crate) token: Option<CallbackToken>,
+    pub(crate) kind: RebalanceKind,
     pub(crate) partitions: BTreeSet<TopicPartition>,
+    pub(crate) origin: Origin,
     pub(crate) stage: Stage,
     /// When all of it has to be over.
     pub(crate) deadline: Instant,
@@ -103,14 +112,14 @@ impl Handovers {
     /// Whether the partition is on its way out.
     pub(crate) fn holds(&self, partition: &TopicPartition) -> bool {
         self.open.values().any(|handover| {
-            handover.kind == CallbackKind::Revoked && handover.partitions.contains(partition)
+            handover.kind == RebalanceKind::Revoked && handover.partitions.contains(partition)
         })
     }
 
     /// Whether the partition is on its way, in or out.
     pub(crate) fn concern(&self, partition: &TopicPartition) -> bool {
         self.open.values().any(|handover| {
-            handover.kind != CallbackKind::Lost && handover.partitions.contains(partition)
+            handover.kind != RebalanceKind::Lost && handover.partitions.contains(partition)
         })
     }
 
@@ -118,7 +127,7 @@ impl Handovers {
     /// partition it says of an ownership that is over.
     pub(crate) fn arrives_untold(&self, partition: &TopicPartition) -> bool {
         self.open.values().any(|handover| {
-            handover.kind == CallbackKind::Assigned
+            handover.kind == RebalanceKind::Assigned
                 && handover.stage == Stage::Queued
                 && handover.partitions.contains(partition)
         })

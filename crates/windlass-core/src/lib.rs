@@ -33,6 +33,6 @@ pub use self::core::ConsumerCore;
 pub use self::error::{Advice, ConsumerError};
 pub use self::handover::CallbackId;
 pub use self::operation::{
-    CallbackKind, CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId,
-    Progress, Reply, SeekTo,
+    CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId, Progress,
+    RebalanceKind, RebalanceNotice, Reply, SeekTo,
 };

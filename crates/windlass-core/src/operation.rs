@@ -8,7 +8,8 @@ use windlass_fetch::{OffsetReset, TakenRecords};
 use windlass_group::{AssignmentJob, AssignmentToken};
 use windlass_machine::OutgoingRequest;
 use windlass_model::{
-    BrokerEndpoint, Cluster, NodeId, OffsetAndMetadata, TopicName, TopicPartition,
+    BrokerEndpoint, Cluster, Generation, MemberId, NodeId, OffsetAndMetadata, TopicName,
+    TopicPartition,
 };
 
 use crate::ConsumerError;
@@ -151,9 +152,25 @@ pub enum Reply {
     Listed(BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>),
 }
 
-/// Which method of the listener is to be called.
+/// What a listener is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RebalanceNotice {
+    /// What happens to the partitions.
+    pub kind: RebalanceKind,
+    /// The partitions.
+    pub partitions: Vec<TopicPartition>,
+    /// The generation that the member belonged to when it began, if to any.
+    pub generation: Option<Generation>,
+    /// The id that the member had then, if any.
+    pub member_id: Option<MemberId>,
+    /// Why, in words for a person.
+    pub reason: String,
+}
+
+/// What happens to partitions, and so which method of the listener is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CallbackKind {
+pub enum RebalanceKind {
     /// Partitions are about to go.
     Revoked,
     /// Partitions have come.
@@ -162,7 +179,7 @@ pub enum CallbackKind {
     Lost,
 }
 
-impl CallbackKind {
+impl RebalanceKind {
     /// What happens to the partitions, in a word.
     pub(crate) const fn participle(self) -> &'static str {
         match self {
@@ -189,10 +206,8 @@ pub enum Effect {
     Callback {
         /// The name to say it under.
         id: CallbackId,
-        /// The method to call.
-        kind: CallbackKind,
-        /// The partitions to tell it.
-        partitions: Vec<TopicPartition>,
+        /// What to tell it.
+        notice: RebalanceNotice,
     },
     /// Compute an assignment, here or on another thread, and give it to `on_assignment_computed`.
     ComputeAssignment {

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use windlass_fetch::StartPosition;
-use windlass_group::{CallbackToken, CommitId, CommitMode};
+use windlass_group::{CommitId, CommitMode};
 use windlass_model::TopicPartition;
 
 use crate::closing::Closing;
 use crate::core::Subscription;
-use crate::handover::{Handover, Stage};
+use crate::handover::{Handover, Origin, Stage};
 use crate::offsets::CommitPurpose;
-use crate::{CallbackId, CallbackKind, ConsumerCore, ConsumerError, Effect};
+use crate::{CallbackId, ConsumerCore, ConsumerError, Effect, RebalanceKind, RebalanceNotice};
 
 /// The longest that a handover may take, so that its end is an instant that can be told.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -21,7 +21,7 @@ impl ConsumerCore {
     /// commit, tell the listener, let go.
     pub(crate) fn begin_revocation(
         &mut self,
-        token: Option<CallbackToken>,
+        origin: Origin,
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
@@ -30,8 +30,8 @@ impl ConsumerCore {
         let waits =
             self.ledger.any_out(&partitions) && !self.application_waits() && !self.is_closing();
         let id = self.begin_handover(
-            CallbackKind::Revoked,
-            token,
+            RebalanceKind::Revoked,
+            origin,
             partitions,
             Stage::AwaitingApplication,
             now,
@@ -44,8 +44,8 @@ impl ConsumerCore {
 
     fn begin_handover(
         &mut self,
-        kind: CallbackKind,
-        token: Option<CallbackToken>,
+        kind: RebalanceKind,
+        origin: Origin,
         partitions: BTreeSet<TopicPartition>,
         stage: Stage,
         now: Instant,
@@ -55,12 +55,12 @@ impl ConsumerCore {
         let deadline = closing.map_or(limit, |closing| closing.min(limit));
         self.handovers.begin(Handover {
             kind,
-            token,
+            origin,
             partitions,
             stage,
             deadline,
             until: deadline,
-            leaves_calls_behind: kind != CallbackKind::Assigned || closing.is_some(),
+            leaves_calls_behind: kind != RebalanceKind::Assigned || closing.is_some(),
         })
     }
 
@@ -76,7 +76,7 @@ impl ConsumerCore {
     /// once; only the listener's call waits for its turn.
     pub(crate) fn begin_loss(
         &mut self,
-        token: Option<CallbackToken>,
+        origin: Origin,
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
@@ -86,8 +86,8 @@ impl ConsumerCore {
         self.let_go(&partitions, now);
         let untold: BTreeSet<_> = partitions.difference(&told).cloned().collect();
         if !untold.is_empty() {
-            self.begin_callback_for(CallbackKind::Lost, token, untold, now);
-        } else if let Some(token) = token {
+            self.begin_callback_for(RebalanceKind::Lost, origin, untold, now);
+        } else if let Some(token) = origin.token {
             self.with_group(|group| group.on_callback_done(token, now));
         }
     }
@@ -107,11 +107,11 @@ impl ConsumerCore {
                 continue;
             }
             let settled = match handover.kind {
-                CallbackKind::Revoked => {
+                RebalanceKind::Revoked => {
                     matches!(handover.stage, Stage::Callback | Stage::LettingGo(_))
                 }
-                CallbackKind::Assigned => handover.stage == Stage::Queued,
-                CallbackKind::Lost => false,
+                RebalanceKind::Assigned => handover.stage == Stage::Queued,
+                RebalanceKind::Lost => false,
             };
             if settled {
                 told.extend(concerned.iter().cloned());
@@ -131,7 +131,7 @@ impl ConsumerCore {
     /// before it has returned.
     pub(crate) fn begin_assignment(
         &mut self,
-        token: Option<CallbackToken>,
+        origin: Origin,
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
@@ -145,7 +145,7 @@ impl ConsumerCore {
             self.with_fetch(|fetch| fetch.hold(&partitions, now));
         }
         self.ask_for_committed(partitions.clone(), now);
-        self.begin_callback_for(CallbackKind::Assigned, token, partitions, now);
+        self.begin_callback_for(RebalanceKind::Assigned, origin, partitions, now);
     }
 
     /// Partitions come back of which leave is still being taken, because the group did not wait for
@@ -153,7 +153,7 @@ impl ConsumerCore {
     fn supersede_revocations(&mut self, partitions: &BTreeSet<TopicPartition>, now: Instant) {
         let mut superseded = BTreeSet::new();
         for (_, handover) in self.handovers.iter_mut() {
-            if handover.kind == CallbackKind::Revoked {
+            if handover.kind == RebalanceKind::Revoked {
                 superseded.extend(handover.partitions.intersection(partitions).cloned());
                 handover
                     .partitions
@@ -285,12 +285,12 @@ impl ConsumerCore {
 
     fn begin_callback_for(
         &mut self,
-        kind: CallbackKind,
-        token: Option<CallbackToken>,
+        kind: RebalanceKind,
+        origin: Origin,
         partitions: BTreeSet<TopicPartition>,
         now: Instant,
     ) {
-        let id = self.begin_handover(kind, token, partitions, Stage::Queued, now);
+        let id = self.begin_handover(kind, origin, partitions, Stage::Queued, now);
         self.begin_callback(id, now);
     }
 
@@ -316,11 +316,14 @@ impl ConsumerCore {
             return;
         };
         handover.stage = Stage::Callback;
-        self.effects.push_back(Effect::Callback {
-            id,
+        let notice = RebalanceNotice {
             kind: handover.kind,
             partitions: handover.partitions.iter().cloned().collect(),
-        });
+            generation: handover.origin.generation,
+            member_id: handover.origin.member_id.clone(),
+            reason: handover.origin.reason.clone(),
+        };
+        self.effects.push_back(Effect::Callback { id, notice });
     }
 
     /// The listener has returned.
@@ -340,7 +343,7 @@ impl ConsumerCore {
             return;
         };
         let mut commits = BTreeSet::new();
-        if handover.kind == CallbackKind::Revoked {
+        if handover.kind == RebalanceKind::Revoked {
             commits = self.commits_under_way(&handover.partitions);
         }
         if commits.is_empty() {
@@ -356,17 +359,17 @@ impl ConsumerCore {
             return;
         };
         match handover.kind {
-            CallbackKind::Revoked => self.let_go(&handover.partitions, now),
-            CallbackKind::Assigned => {
+            RebalanceKind::Revoked => self.let_go(&handover.partitions, now),
+            RebalanceKind::Assigned => {
                 // The group may not have waited for the listener: what is taken away again by now,
                 // or was assigned anew, is held for another reason.
                 let mut free = handover.partitions;
                 free.retain(|partition| !self.handovers.concern(partition));
                 self.with_fetch(|fetch| fetch.release(&free, now));
             }
-            CallbackKind::Lost => {}
+            RebalanceKind::Lost => {}
         }
-        if let Some(token) = handover.token {
+        if let Some(token) = handover.origin.token {
             self.with_group(|group| group.on_callback_done(token, now));
         }
     }
@@ -416,14 +419,14 @@ mod tests {
         let orders = TopicPartition::new("orders", 0);
         let other = TopicPartition::new("orders", 1);
         let both = BTreeSet::from([orders.clone(), other.clone()]);
-        core.begin_assignment(None, both.clone(), now);
+        core.begin_assignment(Origin::default(), both.clone(), now);
         for id in drain(&mut core) {
             core.callback_done(id, now);
         }
-        core.begin_revocation(None, both, now);
+        core.begin_revocation(Origin::default(), both, now);
         let leave = drain(&mut core);
         // The listener takes longer than the group waits.
-        core.begin_assignment(None, BTreeSet::from([orders.clone()]), now);
+        core.begin_assignment(Origin::default(), BTreeSet::from([orders.clone()]), now);
         for id in leave {
             core.callback_done(id, now);
         }
@@ -440,9 +443,9 @@ mod tests {
         };
         let mut core = ConsumerCore::new(Arc::new(config), true, 1, now);
         let orders = BTreeSet::from([TopicPartition::new("orders", 0)]);
-        core.begin_assignment(None, orders.clone(), now);
+        core.begin_assignment(Origin::default(), orders.clone(), now);
         let arrival = drain(&mut core);
-        core.begin_revocation(None, orders.clone(), now);
+        core.begin_revocation(Origin::default(), orders.clone(), now);
         assert!(drain(&mut core).is_empty(), "one call at a time");
         for id in arrival {
             core.callback_done(id, now);

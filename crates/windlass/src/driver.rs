@@ -10,15 +10,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use windlass_assignor::{AssignError, Assignment};
 use windlass_core::{
-    CallbackId, CallbackKind, ConsumerCore, Effect, Intent, OperationId, Progress,
+    CallbackId, ConsumerCore, Effect, Intent, OperationId, Progress, RebalanceKind, RebalanceNotice,
 };
 use windlass_group::{AssignmentJob, AssignmentToken};
 use windlass_machine::{OutgoingRequest, RequestFailure, RequestId};
-use windlass_model::TopicPartition;
 use windlass_transport::{Broker, BrokerRequest, BrokerResponse, FetchPartSender, FetchParts};
 
 use crate::command::{Command, Outcome};
-use crate::{RebalanceHandle, RebalanceListener};
+use crate::{Rebalance, RebalanceHandle, RebalanceListener};
 
 /// How long a consumer that was dropped may take to leave its group.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -153,11 +152,7 @@ impl Driver {
                 match effect {
                     Effect::Send(request) => self.send(request),
                     Effect::Reply { operation, outcome } => self.answer(operation, outcome),
-                    Effect::Callback {
-                        id,
-                        kind,
-                        partitions,
-                    } => self.call_listener(id, kind, partitions),
+                    Effect::Callback { id, notice } => self.call_listener(id, notice),
                     Effect::ComputeAssignment { token, job } => {
                         computed.extend(self.compute(token, job));
                     }
@@ -206,23 +201,18 @@ impl Driver {
         }
     }
 
-    fn call_listener(
-        &mut self,
-        id: CallbackId,
-        kind: CallbackKind,
-        partitions: Vec<TopicPartition>,
-    ) {
+    fn call_listener(&mut self, id: CallbackId, notice: RebalanceNotice) {
         let Some(listener) = self.listener.clone() else {
             self.work
                 .spawn(async move { Finished::Callback(id, Ok(())) });
             return;
         };
-        let handle = self.handle.clone();
+        let rebalance = Rebalance::new(notice, self.handle.clone());
         let call = tokio::spawn(async move {
-            match kind {
-                CallbackKind::Revoked => listener.on_revoked(&partitions, &handle).await,
-                CallbackKind::Assigned => listener.on_assigned(&partitions, &handle).await,
-                CallbackKind::Lost => listener.on_lost(&partitions, &handle).await,
+            match rebalance.kind() {
+                RebalanceKind::Revoked => listener.on_revoked(&rebalance).await,
+                RebalanceKind::Assigned => listener.on_assigned(&rebalance).await,
+                RebalanceKind::Lost => listener.on_lost(&rebalance).await,
             }
             .map_err(|error| error.to_string())
         });

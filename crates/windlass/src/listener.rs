@@ -1,19 +1,21 @@
 //! The application's say in a rebalance.
 
 use async_trait::async_trait;
-use windlass_model::TopicPartition;
 
-use crate::RebalanceHandle;
+use crate::Rebalance;
 
 /// What a listener fails with: anything that can be shown.
 pub type ListenerError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Told when partitions come and go. Mirrors Kafka's `ConsumerRebalanceListener`.
 ///
-/// The calls run beside the application, in the consumer's own task, while `poll` hands out nothing
-/// of the partitions in question; heartbeats go on all the while. A rebalance waits for a call at
-/// most `max.poll.interval.ms`. A call that fails does not stop the rebalance: its error comes out
-/// of the next `poll`.
+/// The calls run beside the application, one after the other, while `poll` hands out nothing of the
+/// partitions in question; heartbeats go on all the while. No partition is told as revoked *and* as
+/// lost. A call that fails does not stop the rebalance: its error comes out of the next `poll`.
+///
+/// A rebalance waits for a call at most `max.poll.interval.ms`. Partitions that are to go then go
+/// without it; a member whose listener has not returned from `on_assigned` leaves the group until it
+/// does. Both are errors of `poll`. While the consumer closes, a call has its share of the time.
 ///
 /// Every method has a default, so a listener implements what it needs.
 #[async_trait]
@@ -24,12 +26,8 @@ pub trait RebalanceListener: Send + Sync + 'static {
     /// # Errors
     ///
     /// Whatever the application wants reported by the next `poll`.
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        handle: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
-        let _ = (partitions, handle);
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let _ = rebalance;
         Ok(())
     }
 
@@ -39,12 +37,8 @@ pub trait RebalanceListener: Send + Sync + 'static {
     /// # Errors
     ///
     /// Whatever the application wants reported by the next `poll`.
-    async fn on_assigned(
-        &self,
-        partitions: &[TopicPartition],
-        handle: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
-        let _ = (partitions, handle);
+    async fn on_assigned(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let _ = rebalance;
         Ok(())
     }
 
@@ -54,11 +48,7 @@ pub trait RebalanceListener: Send + Sync + 'static {
     /// # Errors
     ///
     /// Whatever the application wants reported by the next `poll`.
-    async fn on_lost(
-        &self,
-        partitions: &[TopicPartition],
-        handle: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
-        self.on_revoked(partitions, handle).await
+    async fn on_lost(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        self.on_revoked(rebalance).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use windlass::{ListenerError, RebalanceHandle, RebalanceListener, TopicPartition, async_trait};
+use windlass::{ListenerError, Rebalance, RebalanceListener, TopicPartition, async_trait};
 
 /// What a listener was told, and of which partitions of the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,30 +66,22 @@ fn indexes(partitions: &[TopicPartition]) -> Vec<i32> {
 
 #[async_trait]
 impl RebalanceListener for Listener {
-    async fn on_assigned(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_assigned(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.note(Told::Assigned(indexes(partitions)))
     }
 
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        handle: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
+        let handle = rebalance.handle();
         if self.commits {
             handle.commit().await?;
         }
         self.note(Told::Revoked(indexes(partitions)))
     }
 
-    async fn on_lost(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_lost(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.note(Told::Lost(indexes(partitions)))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use windlass::{
-    Consumer, ConsumerError, ListenerError, OffsetReset, RebalanceHandle, RebalanceListener,
+    Consumer, ConsumerError, ListenerError, OffsetReset, Rebalance, RebalanceListener,
     TopicPartition, async_trait,
 };
 
@@ -144,11 +144,8 @@ impl Reporter {
 
 #[async_trait]
 impl RebalanceListener for Reporter {
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.report(partitions, |group, member, partitions| News::Revoked {
             group,
             member,
@@ -157,11 +154,8 @@ impl RebalanceListener for Reporter {
         Ok(())
     }
 
-    async fn on_assigned(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_assigned(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.report(partitions, |group, member, partitions| News::Assigned {
             group,
             member,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use windlass::assignor::by_name;
 use windlass::protocol::{ApiKey, ErrorCode};
 use windlass::{
-    ConsumerBuilder, ListenerError, RebalanceHandle, RebalanceListener, TopicPartition, async_trait,
+    ConsumerBuilder, ListenerError, Rebalance, RebalanceListener, TopicPartition, async_trait,
 };
 use windlass_test_consumer::{Scene, take};
 
@@ -55,27 +55,15 @@ impl Diary {
 
 #[async_trait]
 impl RebalanceListener for Diary {
-    async fn on_assigned(
-        &self,
-        _: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_assigned(&self, _: &Rebalance) -> Result<(), ListenerError> {
         self.call("assigned", self.assigned).await
     }
 
-    async fn on_revoked(
-        &self,
-        _: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, _: &Rebalance) -> Result<(), ListenerError> {
         self.call("revoked", self.revoked).await
     }
 
-    async fn on_lost(
-        &self,
-        _: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_lost(&self, _: &Rebalance) -> Result<(), ListenerError> {
         self.call("lost", Duration::ZERO).await
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use windlass::assignor::by_name;
 use windlass::protocol::ApiKey;
 use windlass::{
-    Consumer, ConsumerBuilder, ListenerError, RebalanceHandle, RebalanceListener, TopicPartition,
+    Consumer, ConsumerBuilder, ListenerError, Rebalance, RebalanceListener, TopicPartition,
     async_trait,
 };
 use windlass_test_consumer::Scene;
@@ -22,11 +22,8 @@ struct TakesLeaveSlowly {
 
 #[async_trait]
 impl RebalanceListener for TakesLeaveSlowly {
-    async fn on_revoked(
-        &self,
-        _: &[TopicPartition],
-        handle: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let handle = rebalance.handle();
         tokio::time::sleep(10 * SECOND).await;
         if self.commits {
             handle.commit().await?;

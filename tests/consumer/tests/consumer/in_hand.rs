@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use windlass::{
-    ConsumerBuilder, ListenerError, RebalanceHandle, RebalanceListener, TopicPartition, async_trait,
+    ConsumerBuilder, ListenerError, Rebalance, RebalanceListener, TopicPartition, async_trait,
 };
 use windlass_test_consumer::{Listener, Scene, take};
 
@@ -35,11 +35,9 @@ struct Saves {
 
 #[async_trait]
 impl RebalanceListener for Saves {
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        handle: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
+        let handle = rebalance.handle();
         for partition in partitions {
             let position = handle.position(partition).await?;
             self.positions.lock().unwrap().push(position);

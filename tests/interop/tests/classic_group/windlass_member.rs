@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use windlass::assignor::{Assignor, CooperativeStickyAssignor, RangeAssignor, RoundRobinAssignor};
 use windlass::{
-    Consumer, ListenerError, OffsetReset, RebalanceHandle, RebalanceListener, TopicPartition,
-    async_trait,
+    Consumer, ListenerError, OffsetReset, Rebalance, RebalanceListener, TopicPartition, async_trait,
 };
 
 use crate::history::{Event, Report};
@@ -87,20 +86,14 @@ struct Reporter(Sender<Report>);
 
 #[async_trait]
 impl RebalanceListener for Reporter {
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         report(&self.0, Event::Revoked(indexes(partitions)));
         Ok(())
     }
 
-    async fn on_assigned(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_assigned(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         report(&self.0, Event::Assigned(indexes(partitions)));
         Ok(())
     }

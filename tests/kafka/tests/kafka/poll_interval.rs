@@ -4,8 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use windlass::{
-    Advice, Consumer, ListenerError, OffsetReset, RebalanceHandle, RebalanceListener,
-    TopicPartition, async_trait,
+    Advice, Consumer, ListenerError, OffsetReset, Rebalance, RebalanceListener, async_trait,
 };
 use windlass_test_kafka::cluster::Cluster;
 use windlass_test_kafka::member::Group;
@@ -124,29 +123,20 @@ impl Listener {
 
 #[async_trait]
 impl RebalanceListener for Listener {
-    async fn on_assigned(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_assigned(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.tell(Told::Assigned(partitions.len()));
         Ok(())
     }
 
-    async fn on_revoked(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_revoked(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.tell(Told::Revoked(partitions.len()));
         Ok(())
     }
 
-    async fn on_lost(
-        &self,
-        partitions: &[TopicPartition],
-        _: &RebalanceHandle,
-    ) -> Result<(), ListenerError> {
+    async fn on_lost(&self, rebalance: &Rebalance) -> Result<(), ListenerError> {
+        let partitions = rebalance.partitions();
         self.tell(Told::Lost(partitions.len()));
         Ok(())
     }

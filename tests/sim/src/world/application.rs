@@ -224,12 +224,8 @@ impl World {
         match effect {
             Effect::Send(request) => self.send(who, request, now),
             Effect::Reply { operation, outcome } => self.on_reply(who, operation, outcome, now),
-            Effect::Callback {
-                id,
-                kind,
-                partitions,
-            } => {
-                self.call_listener(who, id, kind, partitions, now);
+            Effect::Callback { id, notice } => {
+                self.call_listener(who, id, notice.kind, notice.partitions, now);
             }
             Effect::ComputeAssignment { token, job } => {
                 let result = job.run();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use windlass_core::{CallbackId, CallbackKind, CommitWhat, Intent, OperationId};
+use windlass_core::{CallbackId, CommitWhat, Intent, OperationId, RebalanceKind};
 use windlass_group::GroupMachine;
 use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
 
@@ -50,11 +50,11 @@ impl World {
         &mut self,
         who: Incarnation,
         id: CallbackId,
-        kind: CallbackKind,
+        kind: RebalanceKind,
         partitions: Vec<TopicPartition>,
         now: Instant,
     ) {
-        let commits = kind == CallbackKind::Revoked;
+        let commits = kind == RebalanceKind::Revoked;
         let step = Step::Working(if commits {
             partitions.clone()
         } else {
@@ -199,7 +199,7 @@ impl World {
     fn note_call(
         &mut self,
         who: Incarnation,
-        kind: CallbackKind,
+        kind: RebalanceKind,
         partitions: Vec<TopicPartition>,
         now: Instant,
     ) {
@@ -207,7 +207,7 @@ impl World {
             return;
         };
         match kind {
-            CallbackKind::Assigned => {
+            RebalanceKind::Assigned => {
                 let generation = member.core.group().and_then(GroupMachine::generation);
                 let generation = generation.map(|known| Generation::to_wire(Some(known)));
                 let interval = self.options.max_poll_interval;
@@ -227,7 +227,7 @@ impl World {
                     peers,
                 });
             }
-            CallbackKind::Lost => {
+            RebalanceKind::Lost => {
                 let with_reason = |one| member.had.get(one) == Some(&Some(true));
                 let excused = partitions.iter().all(with_reason);
                 member.troubles.lost = Some(now);
@@ -241,7 +241,7 @@ impl World {
                 });
             }
             // They stay its own until it has let go of them, so that commits go on meanwhile.
-            CallbackKind::Revoked => {
+            RebalanceKind::Revoked => {
                 let leaves = matches!(member.activity, Activity::Closing(..));
                 let withdrawn = &member.troubles.withdrawn;
                 let since = |one: &TopicPartition| withdrawn.get(one).copied().unwrap_or(now);
