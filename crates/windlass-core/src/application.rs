@@ -2,7 +2,7 @@
 
 mod delivery;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use windlass_fetch::TakenRecords;
@@ -49,6 +49,8 @@ pub struct Application<T> {
     finished: Option<OperationId>,
     /// A poll whose answer has not been taken yet.
     asked: Option<OperationId>,
+    /// Where records that were handed out cannot be read, as far as the core has not been told.
+    unreadable: BTreeMap<TopicPartition, i64>,
     /// When the core last heard how far the application is.
     in_touch: Instant,
     /// How long it may do without.
@@ -65,6 +67,7 @@ impl<T> Application<T> {
             given: None,
             finished: None,
             asked: None,
+            unreadable: BTreeMap::new(),
             in_touch: now,
             patience,
         }
@@ -75,11 +78,18 @@ impl<T> Application<T> {
         self.finished = self.given;
     }
 
-    /// How far the application is, the record it was given last included.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
+    /// What was handed out of the partition cannot be read from this offset on. The core is told with
+    /// the next [`Progress`], and lets nothing be committed beyond it.
+    pub fn note_unreadable(&mut self, partition: TopicPartition, offset: i64) {
+        self.unreadable.insert(partition, offset);
+    }
+
+    /// How far the application is, the record it was given last included. To be submitted: what cannot
+    /// be read is in one of them only.
+    pub fn progress(&mut self) -> Progress {
         let delivery = self.delivery.as_ref();
         Progress {
+            unreadable: std::mem::take(&mut self.unreadable),
             through: self.finished,
             given: self.given,
             partial: delivery.map(Delivery::progress).unwrap_or_default(),
@@ -178,7 +188,14 @@ impl<T> Application<T> {
         if !self.may_give(delivery, attention, now) {
             return None;
         }
-        self.delivery.as_mut()?.next_record(cut)
+        let delivery = self.delivery.as_mut()?;
+        let record = delivery.next_record(cut)?;
+        if record.next_offset.is_none()
+            && let Some((partition, offset)) = delivery.give_up_current()
+        {
+            self.unreadable.insert(partition, offset);
+        }
+        Some(record.item)
     }
 
     /// The application moved or stopped these partitions: what is here of them counts no longer. To

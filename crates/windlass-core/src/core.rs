@@ -111,7 +111,7 @@ impl ConsumerCore {
             self.fail(operation, ConsumerError::Closed);
             return;
         }
-        self.note_progress(&intent, progress);
+        self.note_progress(&intent, progress, now);
         self.dispatch(operation, intent, progress, deadline, now);
         self.settle(now);
     }
@@ -232,7 +232,10 @@ impl ConsumerCore {
         );
     }
 
-    pub(crate) fn note_progress(&mut self, intent: &Intent, progress: &Progress) {
+    pub(crate) fn note_progress(&mut self, intent: &Intent, progress: &Progress, now: Instant) {
+        for (partition, offset) in &progress.unreadable {
+            self.stop_at(partition, *offset, now);
+        }
         if let Some(through) = progress.through {
             self.ledger.come_back(through);
         }

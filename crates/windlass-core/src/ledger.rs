@@ -94,6 +94,11 @@ impl Ledger {
         }
     }
 
+    /// What is out of the partition ends at this offset.
+    pub(crate) fn stop_at(&mut self, topic_partition: &TopicPartition, offset: i64) {
+        self.move_away(topic_partition, Some(&OffsetAndMetadata::new(offset)));
+    }
+
     /// The application came back from all that it was given of the partition.
     pub(crate) fn come_back_from(&mut self, topic_partition: &TopicPartition) {
         self.out.remove(topic_partition);

@@ -30,6 +30,8 @@ pub struct Progress {
     pub given: Option<OperationId>,
     /// Next offsets inside the records that it was handed and not given to the end.
     pub partial: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    /// Where what it was handed turned out to be unreadable.
+    pub unreadable: BTreeMap<TopicPartition, i64>,
 }
 
 /// Which moment of a partition is asked for.

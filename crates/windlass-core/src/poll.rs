@@ -98,6 +98,15 @@ impl ConsumerCore {
         self.reply(operation, Reply::Partitions(deliverable));
     }
 
+    /// Records that the application was handed cannot be read from this offset on: the partition stands
+    /// there until the application seeks, and no commit passes it. The application knows.
+    pub(crate) fn stop_at(&mut self, partition: &TopicPartition, offset: i64, now: Instant) {
+        if self.ledger.is_current(partition) {
+            self.ledger.stop_at(partition, offset);
+            self.with_fetch(|fetch| fetch.stop(partition, offset, now));
+        }
+    }
+
     /// What the application was handed of these partitions and was not given is its own no longer:
     /// in the same step they stand where the application stands.
     pub(crate) fn take_back(

@@ -7,7 +7,7 @@ use windlass_model::{OffsetAndMetadata, TopicPartition};
 use windlass_protocol::records::{BatchError, DecodedBatch, RecordBatch, Records};
 
 use crate::FetchMachine;
-use crate::shared_batch::{LARGEST_BATCH, SharedBatch};
+use crate::shared_batch::{LARGEST_BATCH, SharedBatch, UNPACKED_AT_ONCE};
 
 /// A batch, or the part of one, that has been handed over. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
@@ -62,23 +62,39 @@ impl TakenRecords {
     }
 }
 
+/// What one hand-over may still take.
+struct Left {
+    records: usize,
+    /// Bytes to unpack, to find out where to cut.
+    unpacking: usize,
+    /// Whether some partition has to wait for the next time, and is the first then.
+    refused: bool,
+}
+
 impl FetchMachine {
     /// Hands over at most `max_records` records, in the order of each partition, beginning with
     /// another partition each time; but a compressed batch that was begun is finished first, so that
     /// not many are unpacked at once. Positions go past what is handed over.
+    ///
+    /// A batch that is compressed, has gaps and is larger inside than 4 MiB goes whole, however many
+    /// records it holds: to cut it would take the time of whoever drives the machine.
     ///
     /// A batch that turns out to be unreadable counts as however many records its header promises,
     /// and is handed over for its reader to fail on.
     pub fn take(&mut self, max_records: usize, now: Instant) -> Vec<TakenRecords> {
         self.assert_drained();
         let mut taken = Vec::new();
-        let mut left = max_records;
+        let mut left = Left {
+            records: max_records,
+            unpacking: UNPACKED_AT_ONCE,
+            refused: false,
+        };
         let buffered = self.budget.buffered();
         let order = self.hand_out_order();
         // The first may have had to stop at the end of what it had begun: its next turn is the last.
         let again = order.first().cloned();
         for topic_partition in order.into_iter().chain(again) {
-            if left == 0 {
+            if left.records == 0 {
                 break;
             }
             self.take_from(&topic_partition, &mut left, &mut taken);
@@ -95,7 +111,7 @@ impl FetchMachine {
     fn take_from(
         &mut self,
         topic_partition: &TopicPartition,
-        left: &mut usize,
+        left: &mut Left,
         taken: &mut Vec<TakenRecords>,
     ) {
         let Some(state) = self.partitions.get_mut(topic_partition) else {
@@ -106,8 +122,8 @@ impl FetchMachine {
         }
         let before = state.queue.bytes();
         let goes_on = state.queue.holds_unpacked();
-        while let Some(cut) = state.queue.take(*left) {
-            *left = left.saturating_sub(cut.count);
+        while let Some(cut) = state.queue.take(left.records, &mut left.unpacking) {
+            left.records = left.records.saturating_sub(cut.count);
             if cut.count > 0 {
                 taken.push(cut.into_taken(topic_partition.clone()));
             }
@@ -117,9 +133,11 @@ impl FetchMachine {
             }
         }
         self.budget.released(before - state.queue.bytes());
-        if *left == 0 {
+        let is_refused = left.unpacking == 0 && !state.queue.is_empty() && !left.refused;
+        left.refused |= is_refused;
+        if left.records == 0 && !left.refused || is_refused {
             let here = topic_partition.clone();
-            self.begin_at = if state.queue.holds_unpacked() {
+            self.begin_at = if state.queue.holds_unpacked() || is_refused {
                 Bound::Included(here)
             } else {
                 Bound::Excluded(here)

@@ -195,6 +195,29 @@ impl FetchMachine {
         self.moved(now);
     }
 
+    /// What was handed over of the partition cannot be read from this offset on, as whoever walked it has
+    /// found out and told: the partition stands there until a seek.
+    pub fn stop(&mut self, topic_partition: &TopicPartition, offset: i64, now: Instant) {
+        self.assert_drained();
+        self.drop_queue(topic_partition);
+        let epoch = self.next_epoch();
+        if let Some(state) = self.partitions.get_mut(topic_partition)
+            && matches!(state.standing(), Standing::Fetching | Standing::Validating)
+        {
+            let leader_epoch = None;
+            state.stand_at(
+                Position {
+                    offset,
+                    leader_epoch,
+                },
+                epoch,
+            );
+            state.enter(Stage::Failed);
+        }
+        self.free_void_fetches();
+        self.moved(now);
+    }
+
     /// Makes the position what the leader says of this end of the log.
     pub fn seek_to(&mut self, topic_partition: &TopicPartition, to: OffsetReset, now: Instant) {
         self.assert_drained();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use windlass_model::{LeaderEpoch, TopicPartition};
 use windlass_protocol::records::{Compression, RecordBatch};
 
-use crate::shared_batch::SharedBatch;
+use crate::shared_batch::{Inside, SharedBatch};
 use crate::{Position, TakenRecords};
 
 /// A part of the log, in its place.
@@ -138,8 +138,9 @@ impl PartitionQueue {
         self.bytes = 0;
     }
 
-    /// Takes out the next batch, or the part of it that holds at most `limit` records.
-    pub(crate) fn take(&mut self, limit: usize) -> Option<Cut> {
+    /// Takes out the next batch, or the part of it that holds at most `limit` records. Nothing comes
+    /// where the batch would have to be unpacked for that and the allowance is used up.
+    pub(crate) fn take(&mut self, limit: usize, allowance: &mut usize) -> Option<Cut> {
         if limit == 0 {
             return None;
         }
@@ -147,7 +148,7 @@ impl PartitionQueue {
             return None;
         };
         let whole = position_after(batch);
-        let (count, until) = portion(batch, begun, self.position.offset, limit);
+        let (count, until) = portion(batch, begun, self.position.offset, limit, allowance)?;
         let ends = until >= whole.offset;
         let mut shared = begun.take();
         if !ends {
@@ -223,27 +224,30 @@ fn portion(
     begun: &mut Option<SharedBatch>,
     from: i64,
     limit: usize,
-) -> (usize, i64) {
+    allowance: &mut usize,
+) -> Option<(usize, i64)> {
     let header = batch.header();
     let end = batch.next_offset();
     let begin = from.max(header.base_offset);
     if header.is_dense() {
         let left = usize::try_from(end - begin).unwrap_or(usize::MAX);
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        return if left <= limit {
+        return Some(if left <= limit {
             (left, end)
         } else {
             (limit, begin.saturating_add(most))
-        };
+        });
     }
     // Compaction has left gaps: unless all of it goes, only a look inside says where to cut.
     let all = usize::try_from(header.record_count).unwrap_or(usize::MAX);
     if all <= limit && begin == header.base_offset {
-        return (all, end);
+        return Some((all, end));
     }
     let shared = begun.get_or_insert_default();
-    let Ok(decoded) = shared.decode(batch) else {
-        return (all.min(limit), end);
+    let decoded = match shared.look_inside(batch, allowance) {
+        Inside::Open(decoded) => decoded,
+        Inside::Closed => return Some((all.min(limit), end)),
+        Inside::Later => return None,
     };
     let mut walk = shared.records(decoded).starting_at(begin);
     let mut count = 0;
@@ -252,11 +256,11 @@ fn portion(
         match walk.next() {
             Some(Ok(record)) if count == limit => {
                 shared.ends_at(here);
-                return (count, record.offset);
+                return Some((count, record.offset));
             }
             Some(Ok(_)) => count += 1,
-            Some(Err(_)) => return (count.max(1), end),
-            None => return (count, end),
+            Some(Err(_)) => return Some((count.max(1), end)),
+            None => return Some((count, end)),
         }
     }
 }
@@ -295,7 +299,8 @@ mod tests {
     /// Takes so many records at a time, and tells the offsets of each.
     fn drain(queue: &mut PartitionQueue, limit: usize) -> Vec<Vec<i64>> {
         let mut all = Vec::new();
-        while let Some(cut) = queue.take(limit) {
+        let mut allowance = usize::MAX;
+        while let Some(cut) = queue.take(limit, &mut allowance) {
             let count = cut.count;
             let taken = cut.into_taken(TopicPartition::new("t", 0));
             let decoded = taken.decode().unwrap();
@@ -346,7 +351,7 @@ mod tests {
         let broken = RecordBatch::parse(bytes.into()).unwrap();
         let mut queue = PartitionQueue::new(at(10));
         queue.push(broken);
-        let cut = queue.take(2).unwrap();
+        let cut = queue.take(2, &mut 1).unwrap();
         assert!(cut.count > 0);
         assert_eq!(cut.after.offset, 40);
     }
@@ -375,6 +380,46 @@ mod tests {
         queue.push(batch(&[1000], 1001, 5));
         assert_eq!(drain(&mut queue, 9), [vec![0], vec![1000]]);
         assert_eq!(queue.position(), at(1001));
+    }
+
+    /// Ten records with gaps between them that unpack to this many bytes.
+    fn packed(bytes: usize) -> RecordBatch {
+        let mut builder = RecordBatchBuilder::new()
+            .partition_leader_epoch(5)
+            .compression(Compression::Lz4)
+            .last_offset_delta(19);
+        let value = vec![0; bytes / 10];
+        for index in 0..10 {
+            builder
+                .append_at(index * 2, 0, None, Some(&value), &[])
+                .unwrap();
+        }
+        builder.build().unwrap()
+    }
+
+    #[test]
+    fn what_is_large_inside_is_not_unpacked_to_be_cut() {
+        let mut queue = PartitionQueue::new(at(1));
+        queue.push(packed(40 * 1024 * 1024));
+        let cut = queue.take(3, &mut usize::MAX.clone()).unwrap();
+        assert_eq!((cut.count, cut.until), (3, 20), "its reader has all of it");
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_unpacked_at_once_than_is_allowed() {
+        let mut allowance = 3 * 1024 * 1024;
+        let mut taken = 0;
+        for _ in 0..10 {
+            let mut queue = PartitionQueue::new(at(1));
+            queue.push(packed(1024 * 1024));
+            taken += usize::from(queue.take(3, &mut allowance).is_some());
+        }
+        assert_eq!(
+            (taken, allowance),
+            (3, 0),
+            "the others wait for the next time"
+        );
     }
 
     #[test]

@@ -2,10 +2,29 @@
 
 use std::sync::{Arc, OnceLock};
 
-use windlass_protocol::records::{BatchError, Bookmark, DecodedBatch, RecordBatch, Records};
+use windlass_protocol::records::{
+    BatchError, Bookmark, Compression, DecodedBatch, RecordBatch, Records,
+};
 
 /// What a batch may unpack to, in bytes: more is taken for an attack.
 pub(crate) const LARGEST_BATCH: usize = 256 * 1024 * 1024;
+
+/// What a batch may unpack to where that is done to find out where to cut it, in bytes: it is done by
+/// whoever drives the machine, who has heartbeats to send. A larger one is handed out whole.
+const LARGEST_TO_CUT: usize = 4 * 1024 * 1024;
+
+/// How many bytes may be unpacked for one hand-out, to find out where to cut.
+pub(crate) const UNPACKED_AT_ONCE: usize = 16 * 1024 * 1024;
+
+/// What came of the wish to look into a batch.
+pub(crate) enum Inside<'a> {
+    /// Here it is.
+    Open(&'a DecodedBatch),
+    /// It is too large for that, or cannot be unpacked: its reader will find out.
+    Closed,
+    /// Enough has been unpacked for now.
+    Later,
+}
 
 /// The share of one part. Whoever needs the batch unpacked first does it for all, and whoever walks
 /// a part to its end leaves a bookmark there for those who walk the next.
@@ -36,6 +55,29 @@ impl SharedBatch {
     pub(crate) fn decode(&self, batch: &RecordBatch) -> &Result<DecodedBatch, BatchError> {
         self.decoding
             .get_or_init(|| batch.decompressed(LARGEST_BATCH))
+    }
+
+    /// The batch unpacked, if that was done already or can be done within the allowance, which shrinks.
+    pub(crate) fn look_inside(&self, batch: &RecordBatch, allowance: &mut usize) -> Inside<'_> {
+        if self.decoding.get().is_none() {
+            if *allowance == 0 {
+                return Inside::Later;
+            }
+            let Ok(decoded) = batch.decompressed(LARGEST_TO_CUT) else {
+                // The work was done all the same.
+                *allowance = allowance.saturating_sub(LARGEST_TO_CUT);
+                return Inside::Closed;
+            };
+            if batch.header().compression != Compression::None {
+                *allowance = allowance.saturating_sub(decoded.body().len());
+            }
+            // Somebody else may have been first, with the same.
+            drop(self.decoding.set(Ok(decoded)));
+        }
+        match self.decoding.get() {
+            Some(Ok(decoded)) => Inside::Open(decoded),
+            Some(Err(_)) | None => Inside::Closed,
+        }
     }
 
     /// Walks from the beginning of this part on, or from before it where nobody knows it yet.

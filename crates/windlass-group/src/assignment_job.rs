@@ -33,10 +33,18 @@ impl AssignmentJob {
         self.assignor.name()
     }
 
-    /// How many members are to be served: a hint of how long the work takes.
+    /// How many members are to be served.
     #[must_use]
     pub fn member_count(&self) -> usize {
         self.members.len()
+    }
+
+    /// Members times partitions: a hint of how long the work takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let topics = self.cluster.topics.values();
+        let partitions: usize = topics.map(|topic| topic.partitions.len()).sum();
+        self.members.len().saturating_mul(partitions)
     }
 
     /// The members, as they described themselves.

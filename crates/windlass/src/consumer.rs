@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use windlass_core::{Application, CutRecord, Intent, NextStep, OperationId, Progress};
 use windlass_fetch::TakenRecords;
@@ -16,7 +16,7 @@ use windlass_model::{TopicName, TopicPartition};
 
 pub use self::commits::PendingCommit;
 use crate::command::{Commands, Outcome, answer_of, partitions_of};
-use crate::records::Batch;
+use crate::records::{Batch, Unreadable};
 use crate::{
     Config, ConsumerBuilder, ConsumerError, Deserializer, OwnedRecord, RecordStream, Records,
     TypedConsumer,
@@ -48,6 +48,8 @@ pub struct Consumer {
     application: Application<Result<OwnedRecord, ConsumerError>>,
     /// Where the answer to a poll arrives that has not been taken yet.
     pending: Option<oneshot::Receiver<Outcome>>,
+    /// Where records that were handed out turned out to be unreadable.
+    unreadable: (Unreadable, mpsc::UnboundedReceiver<(TopicPartition, i64)>),
 }
 
 impl Consumer {
@@ -67,6 +69,7 @@ impl Consumer {
                 now(),
             ),
             pending: None,
+            unreadable: mpsc::unbounded_channel(),
         }
     }
 
@@ -87,7 +90,7 @@ impl Consumer {
     /// Safe: records that were on their way are handed out by the next call.
     pub async fn poll(&mut self, timeout: Duration) -> Result<Records, ConsumerError> {
         self.refill(Some(timeout)).await?;
-        Ok(Records::new(self.application.take()))
+        Ok(Records::new(self.application.take(), &self.unreadable.0))
     }
 
     /// Waits for the next record and hands it out as a value of its own.
@@ -146,7 +149,7 @@ impl Consumer {
     /// [`ConsumerError::Closed`].
     pub async fn unsubscribe(&mut self) -> Result<(), ConsumerError> {
         self.application.come_back();
-        let progress = self.application.progress();
+        let progress = self.progress();
         self.application.drop_all();
         let unsubscribed = self.commands.call(Intent::Unsubscribe, progress);
         unsubscribed.await.map(drop)
@@ -163,7 +166,7 @@ impl Consumer {
         partitions: impl IntoIterator<Item = TopicPartition>,
     ) -> Result<(), ConsumerError> {
         let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
-        let progress = self.application.progress();
+        let progress = self.progress();
         self.application.keep_only(&partitions);
         let assigned = self.commands.call(Intent::Assign(partitions), progress);
         assigned.await.map(drop)
@@ -191,7 +194,7 @@ impl Consumer {
     /// The consumer goes on closing in the background.
     pub async fn close(mut self, timeout: Duration) -> Result<(), ConsumerError> {
         self.application.come_back();
-        let progress = self.application.progress();
+        let progress = self.progress();
         let (_, answer) = self.commands.send(Intent::Close, progress, timeout);
         answer_of(answer).await.map(drop)
     }
@@ -234,7 +237,7 @@ impl Consumer {
             max_records: self.max_poll_records,
         };
         let timeout = self.commands.default_timeout();
-        let progress = self.application.progress();
+        let progress = self.progress();
         let (operation, answer) = self.commands.send(intent, progress, timeout);
         self.application.poll_sent(operation);
         self.pending = Some(answer);
@@ -259,9 +262,17 @@ impl Consumer {
         self.application.poll_answered(operation, outcome, now())
     }
 
+    /// How far the application is.
+    fn progress(&mut self) -> Progress {
+        while let Ok((partition, offset)) = self.unreadable.1.try_recv() {
+            self.application.note_unreadable(partition, offset);
+        }
+        self.application.progress()
+    }
+
     /// Asks the core, and tells it how far the application is.
-    async fn call(&self, intent: Intent) -> Outcome {
-        let progress = self.application.progress();
+    async fn call(&mut self, intent: Intent) -> Outcome {
+        let progress = self.progress();
         self.commands.call(intent, progress).await
     }
 }
@@ -269,7 +280,7 @@ impl Consumer {
 /// The records of a batch as values of their own.
 fn cut(taken: TakenRecords) -> Vec<CutRecord<Result<OwnedRecord, ConsumerError>>> {
     let partition = taken.topic_partition.clone();
-    let batch = Batch::new(taken);
+    let batch = Batch::new(taken, None);
     let records = batch.iter(&partition).map(|record| {
         let record = record.and_then(|record| record.to_owned());
         CutRecord {

@@ -22,9 +22,9 @@ use crate::{Rebalance, RebalanceHandle, RebalanceListener};
 /// How long a consumer that was dropped may take to leave its group.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Assignments of more members than this are computed away from the driver's task, so that
-/// heartbeats go on meanwhile.
-const LARGE_GROUP: usize = 64;
+/// Assignments of more members times partitions than this are computed away from the driver's task, so
+/// that heartbeats go on meanwhile.
+const LARGE_JOB: usize = 10_000;
 
 /// A computed assignment, under the name to give it back.
 type Computed = (AssignmentToken, Result<Assignment, AssignError>);
@@ -226,7 +226,7 @@ impl Driver {
 
     /// Computes a small assignment at once, a large one on a thread of its own.
     fn compute(&mut self, token: AssignmentToken, job: AssignmentJob) -> Option<Computed> {
-        if job.member_count() <= LARGE_GROUP {
+        if job.size() <= LARGE_JOB {
             return Some((token, run(job)));
         }
         self.work

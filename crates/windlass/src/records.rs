@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
 use windlass_fetch::TakenRecords;
 use windlass_model::TopicPartition;
 use windlass_protocol::records::{BatchError, DecodedBatch, Headers, Record as RecordView};
@@ -21,17 +22,20 @@ pub struct Records {
 }
 
 impl Records {
-    pub(crate) fn new(taken: impl IntoIterator<Item = TakenRecords>) -> Self {
+    pub(crate) fn new(
+        taken: impl IntoIterator<Item = TakenRecords>,
+        unreadable: &Unreadable,
+    ) -> Self {
         let mut partitions: Vec<PartitionRecords> = Vec::new();
         for taken in taken {
             let known = partitions
                 .iter_mut()
                 .find(|partition| partition.topic_partition == taken.topic_partition);
             match known {
-                Some(partition) => partition.batches.push(Batch::new(taken)),
+                Some(partition) => partition.batches.push(Batch::new(taken, Some(unreadable))),
                 None => partitions.push(PartitionRecords {
                     topic_partition: taken.topic_partition.clone(),
-                    batches: vec![Batch::new(taken)],
+                    batches: vec![Batch::new(taken, Some(unreadable))],
                 }),
             }
         }
@@ -95,7 +99,7 @@ impl PartitionRecords {
     }
 
     /// The records in order. A record that cannot be read is an error that names its place, and the
-    /// last item of its batch.
+    /// last item: the partition stands still there until the application seeks.
     #[must_use]
     pub fn iter(&self) -> PartitionRecordsIter<'_> {
         PartitionRecordsIter {
@@ -135,6 +139,8 @@ impl<'a> Iterator for PartitionRecordsIter<'a> {
                     return Some(Ok(record));
                 }
                 if let Some(error) = current.failure() {
+                    // What follows is not for the application before it has decided.
+                    self.next_batch = self.records.batches.len();
                     return Some(Err(error));
                 }
             }
@@ -266,13 +272,18 @@ pub struct OwnedRecord {
 pub(crate) struct Batch {
     pub(crate) taken: TakenRecords,
     decoded: OnceLock<Result<DecodedBatch, BatchError>>,
+    unreadable: Option<Unreadable>,
 }
 
+/// Where the offset goes at which a partition turned out to be unreadable, so that no commit passes it.
+pub(crate) type Unreadable = UnboundedSender<(TopicPartition, i64)>;
+
 impl Batch {
-    pub(crate) const fn new(taken: TakenRecords) -> Self {
+    pub(crate) fn new(taken: TakenRecords, unreadable: Option<&Unreadable>) -> Self {
         Self {
             taken,
             decoded: OnceLock::new(),
+            unreadable: unreadable.cloned(),
         }
     }
 
@@ -288,6 +299,7 @@ impl Batch {
         BatchIter {
             topic_partition,
             taken: &self.taken,
+            unreadable: self.unreadable.as_ref(),
             from: self.taken.from_offset,
             walk: Some(walk),
         }
@@ -299,6 +311,7 @@ impl Batch {
 pub(crate) struct BatchIter<'a> {
     topic_partition: &'a TopicPartition,
     taken: &'a TakenRecords,
+    unreadable: Option<&'a Unreadable>,
     /// The offset after the last record.
     from: i64,
     /// The batch, or why it cannot be read; none when everything was said.
@@ -340,6 +353,10 @@ impl<'a> BatchIter<'a> {
             },
             Err(error) => *error,
         };
+        if let Some(unreadable) = self.unreadable {
+            // A consumer that is gone commits nothing.
+            drop(unreadable.send((self.topic_partition.clone(), self.from)));
+        }
         Some(corrupt(self.topic_partition, self.from, &error))
     }
 }

@@ -12,7 +12,7 @@ use windlass::protocol::messages::produce::{
 use windlass::protocol::records::{Compression, RecordBatchBuilder};
 use windlass::protocol::{RequestKind, ResponseHeader, ResponseKind};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::Scene;
@@ -110,6 +110,43 @@ impl Scene {
         let batch = builder
             .build()
             .unwrap_or_else(|error| panic!("no batch: {error}"));
+        let bytes = batch.bytes().clone();
+        self.append_bytes(topic, partition, bytes, transactional_id)
+            .await;
+    }
+
+    /// Appends a batch of so many records whose checksum is right, and that cannot be unpacked.
+    pub async fn produce_unreadable(&self, topic: &str, partition: i32, count: i32) {
+        let mut builder = RecordBatchBuilder::new().compression(Compression::Lz4);
+        for offset in 0..count {
+            let value = format!("{partition}:{offset}");
+            builder
+                .append(1_000, None, Some(value.as_bytes()), &[])
+                .unwrap_or_else(|error| panic!("{value:?} makes no record: {error}"));
+        }
+        let batch = builder
+            .build()
+            .unwrap_or_else(|error| panic!("no batch: {error}"));
+        let mut bytes = batch.bytes().to_vec();
+        // What is packed lies behind the 61 bytes of the header.
+        for byte in bytes.iter_mut().skip(61) {
+            *byte ^= 0xa5;
+        }
+        let crc = crc32c(bytes.get(21..).unwrap_or_default());
+        if let Some(field) = bytes.get_mut(17..21) {
+            field.copy_from_slice(&crc.to_be_bytes());
+        }
+        self.append_bytes(topic, partition, bytes.into(), None)
+            .await;
+    }
+
+    async fn append_bytes(
+        &self,
+        topic: &str,
+        partition: i32,
+        batch: Bytes,
+        transactional_id: Option<String>,
+    ) {
         let request = ProduceRequest {
             transactional_id,
             acks: -1,
@@ -118,7 +155,7 @@ impl Scene {
                 name: topic.to_owned(),
                 partition_data: vec![PartitionProduceData {
                     index: partition,
-                    records: Some(batch.bytes().clone()),
+                    records: Some(batch),
                 }],
                 ..TopicProduceData::default()
             }],
@@ -162,4 +199,14 @@ impl Scene {
             .and_then(|(_, body)| ResponseKind::decode(key, version, body))
             .unwrap_or_else(|error| panic!("node {node} answers nonsense: {error}"))
     }
+}
+
+/// The checksum of a batch (CRC-32C), bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| match crc & 1 {
+        1 => (crc >> 1) ^ 0x82f6_3b78,
+        _ => crc >> 1,
+    };
+    let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), step);
+    !bytes.iter().fold(!0, byte)
 }

@@ -64,11 +64,11 @@ impl<T> Delivery<T> {
     pub(super) fn next_record(
         &mut self,
         cut: impl Fn(TakenRecords) -> Vec<CutRecord<T>>,
-    ) -> Option<T> {
+    ) -> Option<CutRecord<T>> {
         loop {
             if let Some(record) = self.cut.pop_front() {
                 self.note(record.next_offset);
-                return Some(record.item);
+                return Some(record);
             }
             let taken = self.batches.pop_front()?;
             self.cut = cut(taken.clone()).into();
@@ -78,6 +78,14 @@ impl<T> Delivery<T> {
             }
             self.current = Some(taken);
         }
+    }
+
+    /// The current batch cannot be read on: nothing of its partition can, from the offset that is told.
+    pub(super) fn give_up_current(&mut self) -> Option<(TopicPartition, i64)> {
+        let partition = self.current.as_ref()?.topic_partition.clone();
+        let offset = self.progress.get(&partition)?.offset;
+        self.drop_partitions(&BTreeSet::from([partition.clone()]));
+        Some((partition, offset))
     }
 
     /// What has not been given out.

@@ -52,7 +52,7 @@ impl Consumer {
             what: CommitWhat::HandedOut,
             retry_until: None,
         };
-        let progress = self.application.progress();
+        let progress = self.progress();
         let timeout = self.commands.default_timeout();
         let (_, answer) = self.commands.send(intent, progress, timeout);
         PendingCommit { answer }

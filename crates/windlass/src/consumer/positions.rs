@@ -64,7 +64,7 @@ impl Consumer {
     /// [`ConsumerError::NotAssigned`].
     pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
         let partitions: BTreeSet<_> = partitions.iter().cloned().collect();
-        let progress = self.application.progress();
+        let progress = self.progress();
         self.application.drop_partitions(&partitions);
         let paused = self.commands.call(Intent::Pause(partitions), progress);
         paused.await.map(drop)
@@ -124,7 +124,7 @@ impl Consumer {
     }
 
     async fn list(
-        &self,
+        &mut self,
         partitions: impl IntoIterator<Item = TopicPartition>,
         query: OffsetQuery,
     ) -> Result<BTreeMap<TopicPartition, i64>, ConsumerError> {
@@ -140,7 +140,7 @@ impl Consumer {
     }
 
     async fn look_up(
-        &self,
+        &mut self,
         queries: BTreeMap<TopicPartition, OffsetQuery>,
     ) -> Result<BTreeMap<TopicPartition, Option<OffsetAndTimestamp>>, ConsumerError> {
         match self.call(Intent::ListOffsets(queries)).await? {
@@ -165,7 +165,7 @@ impl Consumer {
         partition: &TopicPartition,
         to: SeekTo,
     ) -> Result<(), ConsumerError> {
-        let progress = self.application.progress();
+        let progress = self.progress();
         // Before the question, since that is carried out even if nobody waits for its answer.
         let moved = BTreeSet::from([partition.clone()]);
         self.application.drop_partitions(&moved);

@@ -15,3 +15,4 @@ mod in_hand;
 mod positions;
 mod reading;
 mod rebalances;
+mod unreadable;
