@@ -50,8 +50,9 @@ pub(crate) struct Handover {
     pub(crate) deadline: Instant,
     /// When its stage has to be over.
     pub(crate) until: Instant,
-    /// Whether the listener's call may be left behind. Of an arrival that the listener has not said
-    /// yes to the group machine decides, except at the end.
+    /// Whether the listener's call may be left behind: where partitions are to go, and at the end. Of an
+    /// arrival that the listener has not said yes to the group machine decides, and a loss holds up
+    /// nobody.
     pub(crate) leaves_calls_behind: bool,
 }
 

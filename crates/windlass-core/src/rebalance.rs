@@ -60,7 +60,7 @@ impl ConsumerCore {
             stage,
             deadline,
             until: deadline,
-            leaves_calls_behind: kind != RebalanceKind::Assigned || closing.is_some(),
+            leaves_calls_behind: kind == RebalanceKind::Revoked || closing.is_some(),
         })
     }
 
@@ -234,16 +234,32 @@ impl ConsumerCore {
                 Stage::AwaitingApplication => {}
                 Stage::Committing(_) => self.begin_callback(id, now),
                 Stage::LettingGo(_) => self.finish_handover(id, now),
-                Stage::Queued | Stage::Callback => {
-                    let detail = format!(
-                        "the call about {} partitions that are {} did not return in time: they go without it",
-                        handover.partitions.len(),
-                        handover.kind.participle(),
-                    );
-                    self.errors.add(ConsumerError::Listener { detail });
-                    self.await_last_commits(id, now);
-                }
+                Stage::Queued | Stage::Callback => self.leave_call_behind(id, now),
             }
+        }
+    }
+
+    /// The listener has had its time. What it was never told of as going it is told of as gone, when its
+    /// turn comes.
+    fn leave_call_behind(&mut self, id: CallbackId, now: Instant) {
+        let Some(handover) = self.handovers.get(id) else {
+            return;
+        };
+        let detail = format!(
+            "the call about {} partitions that are {} did not return in time: they go without it",
+            handover.partitions.len(),
+            handover.kind.participle(),
+        );
+        let untold = handover.kind == RebalanceKind::Revoked && handover.stage == Stage::Queued;
+        let partitions = handover.partitions.clone();
+        let origin = Origin {
+            token: None,
+            ..handover.origin.clone()
+        };
+        self.errors.add(ConsumerError::Listener { detail });
+        self.await_last_commits(id, now);
+        if untold && !self.is_closing() {
+            self.begin_callback_for(RebalanceKind::Lost, origin, partitions, now);
         }
     }
 

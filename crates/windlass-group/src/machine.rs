@@ -205,6 +205,7 @@ impl GroupMachine {
                 | GroupTimer::PollInterval
                 | GroupTimer::PollWarning
                 | GroupTimer::AssignmentDeadline
+                | GroupTimer::SecondRound
                 | GroupTimer::CallbackDeadline
                 | GroupTimer::JoinRetry
                 | GroupTimer::MetadataDeadline

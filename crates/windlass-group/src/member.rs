@@ -11,6 +11,7 @@ use crate::heartbeat::Heartbeat;
 use crate::identity::Identity;
 use crate::ownership::Ownership;
 use crate::pacing::JoinPacing;
+use crate::partition_watch::Leftover;
 
 /// The part of a membership that outlives its states.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Member {
     pub(crate) pacing: JoinPacing,
     /// Whether the application waits inside poll.
     pub(crate) application_polls: bool,
+    /// What its last assignment as a leader left without an owner.
+    pub(crate) leftover: Option<Leftover>,
     /// When it went away from there last.
     pub(crate) away_since: Option<Instant>,
     /// Why the member wants to join again, as soon as the rebalance it is in is over.
@@ -92,6 +95,7 @@ impl Member {
             heartbeat: Heartbeat::default(),
             pacing,
             application_polls: false,
+            leftover: None,
             away_since: None,
             rejoin: None,
             join_reason: String::new(),

@@ -307,6 +307,13 @@ impl Membership {
                 state
             }),
             GroupTimer::CallbackDeadline => self.turn(hands, State::on_callback_overdue),
+            GroupTimer::SecondRound => self.turn(hands, |state, turn| {
+                if let State::Stable(stable) = state {
+                    stable.on_second_round(turn)
+                } else {
+                    unexpected(state, turn)
+                }
+            }),
             GroupTimer::AssignmentDeadline => self.turn(hands, |state, turn| {
                 if let State::CompletingRebalance(completing) = state {
                     completing.on_overdue(turn)
@@ -456,6 +463,7 @@ fn clear_timers(state: &State, out: &mut Outputs) {
         (GroupTimer::PollInterval, kind.takes_part()),
         (GroupTimer::PollWarning, kind.takes_part()),
         (GroupTimer::AssignmentDeadline, computes),
+        (GroupTimer::SecondRound, kind == GroupState::Stable),
         (GroupTimer::JoinRetry, joins),
         (GroupTimer::MetadataDeadline, awaits_metadata),
     ] {

@@ -21,6 +21,19 @@ pub(crate) struct PartitionWatch {
     seen: Option<u64>,
     /// Whether the assignment was made before this member came back, and is all its own.
     adopts_all: bool,
+    /// What the assignment leaves without an owner.
+    leftover: Leftover,
+}
+
+/// What an assignment leaves without an owner. In a cooperative group that is what one member has to
+/// give up before another can be given it, and the one that gives up calls for the second round. It may
+/// be gone before it does, and a static member that comes back is given what it had without a rebalance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Leftover {
+    /// So many partitions.
+    Count(usize),
+    /// Somebody made the assignment before this member came back.
+    Unknown,
 }
 
 impl PartitionWatch {
@@ -34,6 +47,11 @@ impl PartitionWatch {
     pub(crate) fn adopt(topics: &BTreeSet<TopicName>, alone: bool) -> Self {
         Self {
             adopts_all: alone,
+            leftover: if alone {
+                Leftover::Count(0)
+            } else {
+                Leftover::Unknown
+            },
             ..Self::from_counts(topics, |_| None)
         }
     }
@@ -58,7 +76,18 @@ impl PartitionWatch {
             missing_since: BTreeMap::new(),
             seen: None,
             adopts_all: false,
+            leftover: Leftover::Count(0),
         }
+    }
+
+    /// The assignment gives so many partitions to somebody.
+    pub(crate) fn gives(&mut self, assigned: usize) {
+        let all: usize = self.counts.values().flatten().sum();
+        self.leftover = Leftover::Count(all.saturating_sub(assigned));
+    }
+
+    pub(crate) const fn leftover(&self) -> &Leftover {
+        &self.leftover
     }
 
     /// What has changed, if anything has, in words.

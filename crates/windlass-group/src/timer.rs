@@ -19,6 +19,8 @@ pub(crate) enum GroupTimer {
     MetadataDeadline,
     /// A strategy has taken too long with an assignment.
     AssignmentDeadline,
+    /// The leader calls for the round that somebody else should have called for.
+    SecondRound,
     /// Leaving ends, however far it got.
     LeaveDeadline,
     /// Look for the coordinator again after a failure.
@@ -41,6 +43,7 @@ impl GroupTimer {
             Self::SessionExpiry => "session expires",
             Self::PollInterval => "application has not polled for too long",
             Self::PollWarning => "application has not polled for long",
+            Self::SecondRound => "partitions are still without an owner",
             Self::AssignmentDeadline => "assignment takes too long",
             Self::CallbackDeadline => "callback takes too long",
             Self::JoinRetry => "join is tried again",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use windlass_assignor::RebalanceProtocol;
 use windlass_machine::{RequestFailure, RequestId};
 use windlass_model::{TopicName, TopicPartition};
 use windlass_protocol::{ErrorCode, RequestKind};
@@ -12,6 +13,7 @@ use crate::event::CallbackToken;
 use crate::identity::Reset;
 use crate::member::Member;
 use crate::outputs::{Outputs, Purpose, Sent};
+use crate::partition_watch::Leftover;
 use crate::timer::GroupTimer;
 use crate::{GroupError, GroupEvent, leave};
 
@@ -217,6 +219,16 @@ impl Turn<'_> {
             timers.set(GroupTimer::PollInterval, self.now + limit);
             timers.set(GroupTimer::PollWarning, self.now + limit * 2 / 3);
         }
+    }
+
+    /// Whether the leader of a cooperative group has left partitions without an owner in a way that it
+    /// did not the time before: a strategy that gives some to nobody does so again and again.
+    pub(crate) fn awaits_second_round(&mut self, leftover: Option<Leftover>) -> bool {
+        let before = std::mem::replace(&mut self.member.leftover, leftover.clone());
+        let protocol = self.member.config.rebalance_protocol();
+        protocol == RebalanceProtocol::Cooperative
+            && leftover.is_some_and(|leftover| leftover != Leftover::Count(0))
+            && before != self.member.leftover
     }
 
     /// How long the application has not polled, what the limit is, and what to do.

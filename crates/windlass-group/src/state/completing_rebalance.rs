@@ -163,6 +163,10 @@ impl CompletingRebalance {
                 return State::CompletingRebalance(self);
             }
         };
+        if let (Some(watch), Ok(assignment)) = (&mut self.watch, &result) {
+            let given = assignment.iter().map(|(_, partitions)| partitions.len());
+            watch.gives(given.sum());
+        }
         let encoded = result
             .map_err(GroupError::Assignment)
             .and_then(|assignment| {

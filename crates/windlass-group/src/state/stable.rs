@@ -7,6 +7,7 @@ use windlass_model::TopicName;
 use crate::GroupState;
 use crate::partition_watch::PartitionWatch;
 use crate::state::{PreparingRebalance, State};
+use crate::timer::GroupTimer;
 use crate::turn::Turn;
 use crate::words::{counted, list_topics};
 
@@ -25,7 +26,20 @@ impl Stable {
         );
         turn.out.enter(GroupState::Stable, &reason);
         turn.member.pacing.settle();
+        let leftover = watch.as_ref().map(|watch| watch.leftover().clone());
+        if turn.awaits_second_round(leftover) {
+            let patience = turn.member.config.session_timeout;
+            let deadline = turn.now + patience;
+            turn.out.timers.set(GroupTimer::SecondRound, deadline);
+        }
         State::Stable(Self { watch })
+    }
+
+    /// Nobody has called for the round in which what was given up is given to others.
+    pub(crate) fn on_second_round(self, turn: &mut Turn<'_>) -> State {
+        let reason = "partitions may be without an owner, and nobody called for the second round";
+        turn.member.rejoin.get_or_insert_with(|| reason.to_owned());
+        State::Stable(self)
     }
 
     pub(crate) fn advance(mut self, turn: &mut Turn<'_>) -> State {

@@ -219,3 +219,50 @@ fn an_offset_of_a_topic_that_is_gone_is_not_tried_again() {
     let results = &member.commit_results()[&commit.0];
     assert!(results.values().all(Result::is_err), "{results:?}");
 }
+
+/// A leader of a cooperative group whose assignment is in place; it gave so many of six partitions to
+/// somebody, as the rest has to be given up by another member first.
+fn leads_cooperatively(member: &mut Member, generation: i32, given: &[i32]) {
+    let (id, _) = expect_request!(member, JoinGroup);
+    let orders = subscription(&["orders"]);
+    let mut other = subscription(&["orders"]);
+    other.owned_partitions = partitions("orders", &[0, 1, 2, 3, 4, 5]).iter().collect();
+    other.generation = windlass_model::Generation::from_wire(generation - 1);
+    let members = match given {
+        [] => vec![("m", &orders), ("other", &other)],
+        _ => vec![("m", &orders)],
+    };
+    member.answer(id, leads("m", generation, "cooperative-sticky", &members));
+    member.show(&[("orders", 6)]);
+    let (token, job) = expect_event!(member, ComputeAssignment { token, job });
+    member.input(|machine, now| machine.on_assignment_computed(token, job.run(), now));
+    let (id, _) = expect_request!(member, SyncGroup);
+    member.answer(id, assigns(&partitions("orders", given)));
+    let (token,) = expect_event!(member, Assigned { token });
+    member.done(token);
+    assert_eq!(member.state(), GroupState::Stable);
+}
+
+#[test]
+fn a_leader_calls_for_the_second_round_that_nobody_else_calls_for() {
+    let mut member = joining(config(&["cooperative-sticky"]));
+    member.polling(true);
+    leads_cooperatively(&mut member, 1, &[]);
+    live(&mut member, 9 * SECOND);
+    member.expect_silence();
+    live(&mut member, SECOND);
+    // The same again: who gives up nothing will not do so the third time either.
+    leads_cooperatively(&mut member, 2, &[]);
+    live(&mut member, 600 * SECOND);
+    member.expect_silence();
+    assert_eq!(member.state(), GroupState::Stable);
+}
+
+#[test]
+fn a_leader_that_gave_everything_away_calls_for_nothing() {
+    let mut member = joining(config(&["cooperative-sticky"]));
+    member.polling(true);
+    leads_cooperatively(&mut member, 1, &[0, 1, 2, 3, 4, 5]);
+    live(&mut member, 600 * SECOND);
+    member.expect_silence();
+}

@@ -85,10 +85,20 @@ impl Checker {
                 let place = (*who, partition.clone());
                 let in_hands = self.handed_out.get(&place).map_or(0, Vec::len);
                 self.of_the_lost.insert(place, in_hands);
-                let until = entry.at + COMMIT_UNDER_WAY;
-                self.late_commits.insert((*who, partition.clone()), until);
+                self.expect_late_commit(*who, partition, entry.at);
             }
         }
+        // A commit that was not waited for any longer may arrive all the same.
+        if let Event::Revoked { who, partitions } = &entry.event {
+            for (partition, _) in partitions.iter().filter(|(_, excused)| **excused) {
+                self.expect_late_commit(*who, partition, entry.at);
+            }
+        }
+    }
+
+    fn expect_late_commit(&mut self, who: Incarnation, partition: &TopicPartition, at: Duration) {
+        let until = at + COMMIT_UNDER_WAY;
+        self.late_commits.insert((who, partition.clone()), until);
     }
 
     /// Everything at once, and without a chance to commit.

@@ -97,7 +97,9 @@ impl World {
     }
 
     fn count_request(&mut self, who: Incarnation, request: &RequestKind, now: Instant) {
-        if request.api_key() == ApiKey::Fetch {
+        // Who commits each record asks for that many commits.
+        let commits = self.options.one_by_one && request.api_key() == ApiKey::OffsetCommit;
+        if commits || request.api_key() == ApiKey::Fetch {
             return;
         }
         let second = now.saturating_duration_since(self.start).as_secs();

@@ -365,7 +365,9 @@ impl crate::member::Member {
         let overdue = now.saturating_duration_since(since) >= interval;
         let closes = match self.activity {
             Activity::Closing(_, at) => {
-                let waited = now.saturating_duration_since(call.since.max(at));
+                // The time runs from when the call before it held it up.
+                let listens = self.troubles.listens.map_or(call.since, |(since, _)| since);
+                let waited = now.saturating_duration_since(listens.max(at));
                 waited >= step_of_farewell(since, at, interval)
             }
             _ => false,

@@ -147,8 +147,11 @@ impl World {
         self.note_given_up(who, now);
         if let Some(member) = self.members.remove(&who) {
             let took = now.saturating_duration_since(since);
-            if !member.calls.is_empty() {
-                // Its listener did not come back, so it was not told of all that goes.
+            let listens = member.troubles.listens;
+            let listened =
+                listens.is_some_and(|(_, until)| until.is_none_or(|until| until >= since));
+            if listened {
+                // Its listener was at work, perhaps too long to be told of all that goes.
                 let all = 0..self.options.partitions;
                 let partitions = all.map(|one| TopicPartition::new(TOPIC, one)).collect();
                 self.note(Event::Overdue { who, partitions });
