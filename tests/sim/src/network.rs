@@ -86,8 +86,8 @@ pub(crate) struct Link {
     pub(crate) who: Incarnation,
     pub(crate) destination: Destination,
     pub(crate) node: i32,
-    /// The requests without an answer, by their numbers.
-    pub(crate) open: BTreeMap<i32, (RequestId, ApiKey)>,
+    /// The requests without an answer, by their numbers, and when they were sent.
+    pub(crate) open: BTreeMap<i32, (RequestId, ApiKey, Instant)>,
     pub(crate) next_correlation: i32,
     /// Nothing overtakes anything on a connection: when the last message in each direction arrives.
     pub(crate) last_out: Instant,

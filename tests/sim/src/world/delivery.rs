@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use windlass_broker::{ConnectionId, Inbound, Outbound};
 use windlass_machine::{Destination, FailureKind, OutgoingRequest, RequestFailure};
@@ -53,7 +53,7 @@ impl World {
         };
         link.next_correlation += 1;
         let correlation_id = link.next_correlation;
-        link.open.insert(correlation_id, (outgoing.id, api));
+        link.open.insert(correlation_id, (outgoing.id, api, now));
         let arrives = (now + latency).max(link.last_out);
         link.last_out = arrives;
         self.agenda.add(
@@ -247,7 +247,7 @@ impl World {
         let Some(member) = self.members.get_mut(&who).filter(|member| !member.cut_off) else {
             return;
         };
-        let Some((id, _)) = link.open.remove(&correlation_id) else {
+        let Some((id, _, _)) = link.open.remove(&correlation_id) else {
             return;
         };
         if let ResponseKind::Fetch(response) = response {
@@ -283,6 +283,15 @@ impl World {
         self.drain_member(who, now);
     }
 
+    /// How long the member has waited for the answer to a commit, if it waits for one.
+    pub(super) fn silence_after_commit(&self, who: Incarnation, now: Instant) -> Option<Duration> {
+        let links = self.links.values().filter(|link| link.who == who);
+        let open = links.flat_map(|link| link.open.values());
+        let sent = open.filter(|(_, api, _)| *api == ApiKey::OffsetCommit);
+        let first = sent.map(|(_, _, sent)| *sent).min()?;
+        Some(now.saturating_duration_since(first))
+    }
+
     /// A connection is no more: everything on it is lost.
     pub(super) fn break_link(&mut self, connection: ConnectionId, now: Instant) {
         let Some(link) = self.links.remove(&connection) else {
@@ -294,7 +303,7 @@ impl World {
         {
             member.any_node = member.any_node % self.options.nodes + 1;
         }
-        for (id, api) in link.open.into_values() {
+        for (id, api, _) in link.open.into_values() {
             if let Some(member) = self.members.get_mut(&link.who) {
                 member.troubles.on_silence(api, now);
                 member.core.on_failure(id, broken(api.name()), now);
@@ -309,7 +318,7 @@ impl World {
             return;
         };
         let who = link.who;
-        let Some((id, api)) = link.open.remove(&correlation_id) else {
+        let Some((id, api, _)) = link.open.remove(&correlation_id) else {
             return;
         };
         if let Some(member) = self.members.get_mut(&who) {

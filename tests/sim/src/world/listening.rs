@@ -189,7 +189,9 @@ impl World {
             let handed_out_at = member.troubles.away_since;
             let lost = member.troubles.lost.is_some() && member.troubles.lost >= handed_out_at;
             let late = self.options.max_poll_interval;
+            let silent = self.silence_after_commit(who, now);
             member.troubles.excuse_commit(None, since, limit, now)
+                || out_of_time && silent >= Some(limit / 2)
                 || lost
                 || member.troubles.excuse_loss(late, now)
                 || out_of_time && rebalances
@@ -262,6 +264,7 @@ impl World {
 
     /// Takes note of the partitions that the member has let go of.
     pub(crate) fn note_given_up(&mut self, who: Incarnation, now: Instant) {
+        let silent = self.silence_after_commit(who, now);
         let Some(member) = self.members.get_mut(&who) else {
             return;
         };
@@ -302,8 +305,9 @@ impl World {
                 let in_between = self.options.one_by_one && self.options.commits == Commits::Manual;
                 let limit =
                     closing.map_or(limit, |at| limit.min(step_of_farewell(since, at, interval)));
-                let excused =
-                    in_between || troubles.excuse_commit(Some(&partition), since, limit, now);
+                let excused = in_between
+                    || silent >= Some(limit / 2)
+                    || troubles.excuse_commit(Some(&partition), since, limit, now);
                 (partition, excused)
             })
             .collect();

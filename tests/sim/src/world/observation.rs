@@ -104,10 +104,16 @@ impl World {
             let fetch = member.core.fetch();
             let assigned: BTreeMap<_, _> =
                 fetch.assigned().map(|one| (one.clone(), None)).collect();
+            let mut vanished = Vec::new();
             member.had.retain(|one, gone| {
+                if gone.is_none() && !assigned.contains_key(one) {
+                    vanished.push(one.clone());
+                }
                 gone.get_or_insert(reason);
                 !assigned.contains_key(one)
             });
+            // Whenever the listener hears of it: nobody waits for their records any more.
+            self.silence.gone(who, &vanished);
             member.had.extend(assigned);
             let held = fetch.assigned().filter(|one| fetch.is_held(one));
             let before = &member.troubles.withdrawn;
