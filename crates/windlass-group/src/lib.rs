@@ -69,6 +69,7 @@ mod error;
 mod event;
 mod heartbeat;
 mod identity;
+mod inquiry;
 mod intent;
 mod join;
 mod leadership;

@@ -333,6 +333,9 @@ impl GroupMachine {
             Purpose::SyncGroup => membership.on_sync(sent, expect!(SyncGroup), hands),
             Purpose::Heartbeat => membership.on_heartbeat(sent, expect!(Heartbeat), hands),
             Purpose::LeaveGroup => membership.on_leave(sent, &expect!(LeaveGroup), hands),
+            Purpose::DescribeGroups => {
+                membership.on_described(sent, expect!(DescribeGroups), hands);
+            }
             Purpose::FindCoordinator => {
                 let (answer, config) = (expect!(FindCoordinator), self.membership.config());
                 let found = self

@@ -7,6 +7,7 @@ use std::time::Instant;
 use windlass_assignor::{AssignError, Assignment};
 use windlass_machine::RequestFailure;
 use windlass_model::{Cluster, TopicName};
+use windlass_protocol::messages::describe_groups::DescribeGroupsResponse;
 use windlass_protocol::messages::{
     HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, SyncGroupResponse,
 };
@@ -221,6 +222,21 @@ impl Membership {
                 completing.on_sync(sent, answer, turn)
             } else {
                 unexpected(state, turn)
+            }
+        });
+    }
+
+    pub(crate) fn on_described(
+        &mut self,
+        sent: &Sent,
+        answer: Result<DescribeGroupsResponse, RequestFailure>,
+        hands: Hands<'_>,
+    ) {
+        self.turn(hands, |state, turn| {
+            if let State::Stable(stable) = state {
+                stable.on_described(sent, answer, turn)
+            } else {
+                state
             }
         });
     }

@@ -24,6 +24,7 @@ pub(crate) enum Purpose {
     LeaveGroup,
     OffsetCommit,
     OffsetFetch,
+    DescribeGroups,
 }
 
 impl Purpose {
@@ -37,6 +38,7 @@ impl Purpose {
             Self::LeaveGroup => "LeaveGroup",
             Self::OffsetCommit => "OffsetCommit",
             Self::OffsetFetch => "OffsetFetch",
+            Self::DescribeGroups => "DescribeGroups",
         }
     }
 }
@@ -150,7 +152,8 @@ impl Outputs {
             | Purpose::JoinGroup
             | Purpose::SyncGroup
             | Purpose::Heartbeat
-            | Purpose::LeaveGroup => None,
+            | Purpose::LeaveGroup
+            | Purpose::DescribeGroups => None,
         };
         self.requests.push_back(OutgoingRequest {
             id,

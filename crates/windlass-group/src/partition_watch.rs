@@ -86,6 +86,16 @@ impl PartitionWatch {
         self.leftover = Leftover::Count(all.saturating_sub(assigned));
     }
 
+    /// So many partitions of each topic have an owner: where there are more by now, the assignment was
+    /// made before they were, or leaves some without one.
+    pub(crate) fn adopt_counts(&mut self, assigned: &BTreeMap<TopicName, usize>) {
+        for (topic, count) in &mut self.counts {
+            *count = Some(assigned.get(topic).copied().unwrap_or(0));
+        }
+        self.leftover = Leftover::Count(0);
+        self.seen = None;
+    }
+
     pub(crate) const fn leftover(&self) -> &Leftover {
         &self.leftover
     }

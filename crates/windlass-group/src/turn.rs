@@ -49,7 +49,8 @@ impl Turn<'_> {
             | Purpose::Heartbeat
             | Purpose::LeaveGroup
             | Purpose::OffsetCommit
-            | Purpose::OffsetFetch => self.coordinator.address()?,
+            | Purpose::OffsetFetch
+            | Purpose::DescribeGroups => self.coordinator.address()?,
         };
         let identity = self.member.identity.clone();
         let deadline = self.now + timeout;
@@ -224,10 +225,10 @@ impl Turn<'_> {
     /// Whether the leader of a cooperative group has left partitions without an owner in a way that it
     /// did not the time before: a strategy that gives some to nobody does so again and again.
     pub(crate) fn awaits_second_round(&mut self, leftover: Option<Leftover>) -> bool {
-        let before = std::mem::replace(&mut self.member.leftover, leftover.clone());
+        let before = std::mem::replace(&mut self.member.leftover, leftover);
         let protocol = self.member.config.rebalance_protocol();
         protocol == RebalanceProtocol::Cooperative
-            && leftover.is_some_and(|leftover| leftover != Leftover::Count(0))
+            && matches!(self.member.leftover, Some(Leftover::Count(count)) if count > 0)
             && before != self.member.leftover
     }
 

@@ -2,19 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use windlass_machine::{RequestFailure, RequestId};
 use windlass_model::TopicName;
+use windlass_protocol::messages::describe_groups::DescribeGroupsResponse;
 
-use crate::GroupState;
-use crate::partition_watch::PartitionWatch;
+use crate::outputs::{Purpose, Sent};
+use crate::partition_watch::{Leftover, PartitionWatch};
 use crate::state::{PreparingRebalance, State};
 use crate::timer::GroupTimer;
 use crate::turn::Turn;
 use crate::words::{counted, list_topics};
+use crate::{GroupState, inquiry};
 
 /// Nothing to do but heartbeats, until somebody wants a rebalance.
 #[derive(Debug)]
 pub(crate) struct Stable {
     watch: Option<PartitionWatch>,
+    /// The question who owns what.
+    inquiry: Option<RequestId>,
 }
 
 impl Stable {
@@ -28,17 +33,63 @@ impl Stable {
         turn.member.pacing.settle();
         let leftover = watch.as_ref().map(|watch| watch.leftover().clone());
         if turn.awaits_second_round(leftover) {
-            let patience = turn.member.config.session_timeout;
-            let deadline = turn.now + patience;
-            turn.out.timers.set(GroupTimer::SecondRound, deadline);
+            Self::set_second_round(turn);
         }
-        State::Stable(Self { watch })
+        State::Stable(Self {
+            watch,
+            inquiry: None,
+        })
     }
 
-    /// Nobody has called for the round in which what was given up is given to others.
+    fn set_second_round(turn: &mut Turn<'_>) {
+        let deadline = turn.now + turn.member.config.session_timeout;
+        turn.out.timers.set(GroupTimer::SecondRound, deadline);
+    }
+
+    /// Nobody has called for the round in which what was given up is given to others; or nobody has
+    /// answered who owns what, and it is asked again.
     pub(crate) fn on_second_round(self, turn: &mut Turn<'_>) -> State {
-        let reason = "partitions may be without an owner, and nobody called for the second round";
-        turn.member.rejoin.get_or_insert_with(|| reason.to_owned());
+        if !self.is_ignorant() {
+            let reason =
+                "partitions have no owner, and nobody called for the second round".to_owned();
+            turn.member.rejoin.get_or_insert(reason);
+        }
+        State::Stable(self)
+    }
+
+    /// Whether the assignment was made before this member came back, and nobody has told yet who owns
+    /// what.
+    fn is_ignorant(&self) -> bool {
+        let watch = self.watch.as_ref();
+        watch.is_some_and(|watch| *watch.leftover() == Leftover::Unknown)
+    }
+
+    fn inquire(&mut self, turn: &mut Turn<'_>) {
+        let pauses = turn.out.timers.deadline(GroupTimer::SecondRound).is_some();
+        if self.inquiry.is_none() && !pauses && self.is_ignorant() {
+            let request = inquiry::request(&turn.member.config);
+            let timeout = turn.member.config.request_timeout;
+            self.inquiry = turn.send(Purpose::DescribeGroups, request, timeout);
+        }
+    }
+
+    /// The coordinator tells who owns what.
+    pub(crate) fn on_described(
+        mut self,
+        sent: &Sent,
+        answer: Result<DescribeGroupsResponse, RequestFailure>,
+        turn: &mut Turn<'_>,
+    ) -> State {
+        if self.inquiry.take_if(|id| *id == sent.id).is_none() {
+            return State::Stable(self);
+        }
+        let config = &turn.member.config;
+        let told = answer.ok();
+        let told = told.and_then(|response| inquiry::assigned(&response, config));
+        match (told, &mut self.watch) {
+            (Some(assigned), Some(watch)) => watch.adopt_counts(&assigned),
+            _ => Self::set_second_round(turn),
+        }
         State::Stable(self)
     }
 
@@ -50,7 +101,10 @@ impl Stable {
             .or_else(|| self.watch.as_mut()?.change(&member.picture));
         match reason {
             Some(reason) => PreparingRebalance::begin(turn, &reason),
-            None => State::Stable(self),
+            None => {
+                self.inquire(turn);
+                State::Stable(self)
+            }
         }
     }
 }

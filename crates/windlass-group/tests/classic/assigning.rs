@@ -6,9 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use windlass_assignor::{AssignError, Assignment};
 use windlass_group::{AssignmentJob, AssignmentToken, GroupConfig, GroupError, GroupState};
-use windlass_model::Generation;
+use windlass_model::{Generation, TopicPartition};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::consumer_protocol;
+use windlass_protocol::messages::describe_groups::{
+    DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
+};
 use windlass_protocol::messages::join_group::JoinGroupResponseMember;
 use windlass_protocol::messages::sync_group::SyncGroupRequest;
 
@@ -330,7 +333,11 @@ fn a_returning_static_leader_only_watches() {
     member.answer(id, crate::script::assigns(&partitions("orders", &[0])));
     let (token,) = expect_event!(member, Assigned { token });
     member.done(token);
-    // What it sees first is what the assignment was made from: no rebalance for the others.
+    let (id, request) = expect_request!(member, DescribeGroups);
+    assert_eq!(request.groups, ["g"]);
+    // Who owns what is what the assignment was made from: no rebalance for the others.
+    let others = partitions("orders", &[1, 2, 3, 4, 5]);
+    member.answer(id, described(&[partitions("orders", &[0]), others]));
     member.show(&[("orders", 6)]);
     member.show(&[("orders", 6)]);
     member.expect_silence();
@@ -340,6 +347,42 @@ fn a_returning_static_leader_only_watches() {
     assert_eq!(
         request.reason.unwrap(),
         "partition count of `orders` went 6 → 8"
+    );
+}
+
+/// A stable group whose members are assigned these.
+fn described(assigned: &[BTreeSet<TopicPartition>]) -> DescribeGroupsResponse {
+    let members = assigned.iter().map(|partitions| DescribedGroupMember {
+        member_assignment: crate::script::assignment(partitions),
+        ..DescribedGroupMember::default()
+    });
+    DescribeGroupsResponse {
+        groups: vec![DescribedGroup {
+            group_id: "g".to_owned(),
+            group_state: "Stable".to_owned(),
+            members: members.collect(),
+            ..DescribedGroup::default()
+        }],
+        ..DescribeGroupsResponse::default()
+    }
+}
+
+#[test]
+fn a_returning_static_leader_sees_what_grew_while_it_was_away() {
+    let mut member = returned_leader();
+    finish_sync(&mut member, &partitions("orders", &[0]));
+    // The first answer tells nothing, as the group is at something else.
+    let (id, _) = expect_request!(member, DescribeGroups);
+    member.answer(id, DescribeGroupsResponse::default());
+    member.show(&[("orders", 6)]);
+    crate::script::live(&mut member, Duration::from_secs(10));
+    let (id, _) = expect_request!(member, DescribeGroups);
+    let others = partitions("orders", &[1, 2, 3]);
+    member.answer(id, described(&[partitions("orders", &[0]), others]));
+    let (_, request) = expect_request!(member, JoinGroup);
+    assert_eq!(
+        request.reason.unwrap(),
+        "partition count of `orders` went 4 → 6"
     );
 }
 
@@ -359,6 +402,9 @@ fn a_static_leader_without_followers_sees_what_grew_while_it_was_away() {
 fn a_returning_static_leader_sees_topics_appear() {
     let mut member = returned_leader();
     finish_sync(&mut member, &BTreeSet::new());
+    let (id, _) = expect_request!(member, DescribeGroups);
+    let others = partitions("orders", &[0, 1, 2, 3, 4, 5]);
+    member.answer(id, described(&[others]));
     member.show(&[("orders", 6)]);
     member.show(&[("orders", 6)]);
     member.show(&[("orders", 6), ("ghost", 1)]);

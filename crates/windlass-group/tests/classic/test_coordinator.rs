@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use windlass_machine::RequestId;
 use windlass_model::TopicPartition;
+use windlass_protocol::messages::describe_groups::DescribeGroupsResponse;
 use windlass_protocol::messages::join_group::{
     JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember,
 };
@@ -77,6 +78,11 @@ impl TestCoordinator {
                 self.answers.push((asker, leave(ErrorCode::NONE).into()));
             }
             RequestKind::OffsetCommit(request) => self.commit(asker, &request),
+            // It does not tell.
+            RequestKind::DescribeGroups(_) => {
+                let answer = DescribeGroupsResponse::default();
+                self.answers.push((asker, answer.into()));
+            }
             other => panic!("{other:?}"),
         }
     }
