@@ -74,7 +74,10 @@ impl FetchMachine {
         };
         state.source = None;
         let asks = self.config.offset_reset == OffsetReset::None && state.position().is_some();
-        if !asks {
+        if asks {
+            // Its position is one of the old log: nothing of it may be committed.
+            state.leave_standing();
+        } else {
             state.begin_new_log(fresh);
         }
         self.events.push_back(FetchEvent::TopicRecreated {

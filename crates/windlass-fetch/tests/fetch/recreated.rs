@@ -66,6 +66,11 @@ fn without_a_policy_a_new_log_is_an_error() {
     create_anew(&mut scene);
     assert_eq!(recreations(&scene), 1);
     assert_eq!(scene.failures(), [(0, FetchError::NoOffset)]);
+    assert_eq!(
+        scene.position(0),
+        None,
+        "that of the old log counts no more"
+    );
     scene.pass(Duration::from_millis(500));
     scene.respond(&old, vec![Part::of(0)]);
     assert!(scene.requests.is_empty());
