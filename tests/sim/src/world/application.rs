@@ -131,7 +131,6 @@ impl World {
         let Some(member) = self.members.get_mut(&who) else {
             return;
         };
-        let assigned: BTreeSet<TopicPartition> = member.core.fetch().assigned().cloned().collect();
         match choice {
             0 if self.options.commits == Commits::Manual => {
                 let mut commit = Member::commit_intent(now);
@@ -140,16 +139,7 @@ impl World {
                 }
                 member.submit(commit, now + FAREWELL, now);
             }
-            1 => {
-                let progress = member.application.progress();
-                member.application.drop_partitions(&assigned);
-                let pause = Intent::Pause(assigned.clone());
-                member.submit_as_of(pause, &progress, now + FAREWELL, now);
-                self.drain_member(who, now);
-                if let Some(member) = self.members.get_mut(&who) {
-                    member.submit(Intent::Resume(assigned), now + FAREWELL, now);
-                }
-            }
+            1 => self.pause_and_resume(who, now),
             2 => {
                 let place = member.processed.iter();
                 // Of what it was not told to have it knows nothing.
@@ -170,6 +160,23 @@ impl World {
         }
         self.drain_member(who, now);
         self.pause_before_poll(who, 20, now);
+    }
+
+    /// The application stops all that it reads for a moment, in the middle of what it was handed.
+    fn pause_and_resume(&mut self, who: Incarnation, now: Instant) {
+        let Some(member) = self.members.get_mut(&who) else {
+            return;
+        };
+        let assigned: BTreeSet<TopicPartition> = member.core.fetch().assigned().cloned().collect();
+        let progress = member.application.progress();
+        member.application.drop_partitions(&assigned);
+        let pause = Intent::Pause(assigned.clone());
+        member.submit_as_of(pause, &progress, now + FAREWELL, now);
+        self.drain_member(who, now);
+        if let Some(member) = self.members.get_mut(&who) {
+            member.submit(Intent::Resume(assigned), now + FAREWELL, now);
+        }
+        self.drain_member(who, now);
     }
 
     fn work_done(&mut self, who: Incarnation, done: BTreeMap<TopicPartition, i64>, now: Instant) {
@@ -194,6 +201,9 @@ impl World {
         };
         if !commits {
             self.commit_in_passing(who, worked, now);
+            if one_by_one && self.options.drops_futures && self.random.chance(1, 100) {
+                self.pause_and_resume(who, now);
+            }
             self.begin_poll(who, now);
             return;
         }
