@@ -242,6 +242,7 @@ impl ConsumerCore {
         // Who asks for anything else has not come back from the record in hand.
         if intent.comes_back() {
             self.ledger.advance(&progress.partial);
+            self.ledger.come_back_from_given();
         }
     }
 

@@ -27,6 +27,9 @@ struct Out {
     /// Whether they still follow from the position, so that what has not been given out one by one
     /// may be.
     current: bool,
+    /// Whether what was not given of them was taken back: the application is through with them as soon
+    /// as it is back from what it was given.
+    taken_back: bool,
 }
 
 impl Ledger {
@@ -41,6 +44,7 @@ impl Ledger {
         let out = Out {
             before,
             current: true,
+            taken_back: false,
         };
         let out = self.out.entry(topic_partition.clone()).or_insert(out);
         out.current = true;
@@ -91,7 +95,13 @@ impl Ledger {
     pub(crate) fn take_back(&mut self, topic_partition: &TopicPartition) {
         if let Some(out) = self.out.get_mut(topic_partition) {
             out.current = false;
+            out.taken_back = true;
         }
+    }
+
+    /// The application is back from all that it was given.
+    pub(crate) fn come_back_from_given(&mut self) {
+        self.out.retain(|_, out| !out.taken_back);
     }
 
     /// What is out of the partition ends at this offset.
@@ -205,6 +215,18 @@ mod tests {
         ledger.advance(&BTreeMap::from([(orders(), OffsetAndMetadata::new(13))]));
         assert_eq!(ledger.before_out(&orders()).unwrap().offset, 13);
         assert!(ledger.any_out(&BTreeSet::from([orders()])));
+    }
+
+    #[test]
+    fn what_was_taken_back_is_done_with_when_the_application_is_back_from_the_rest() {
+        let mut ledger = Ledger::default();
+        ledger.hand_out(OperationId(1), &orders(), OffsetAndMetadata::new(10));
+        ledger.take_back(&orders());
+        let progress = Progress::default();
+        assert_eq!(ledger.given_position(&orders(), &progress), None);
+        assert_eq!(ledger.before_out(&orders()).unwrap().offset, 10);
+        ledger.come_back_from_given();
+        assert_eq!(ledger.before_out(&orders()), None);
     }
 
     #[test]

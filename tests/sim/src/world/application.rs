@@ -168,6 +168,9 @@ impl World {
             return;
         };
         let assigned: BTreeSet<TopicPartition> = member.core.fetch().assigned().cloned().collect();
+        // Nobody waits for what is paused.
+        let unwaited: Vec<_> = assigned.iter().cloned().collect();
+        self.silence.gone(who, &unwaited);
         let progress = member.application.progress();
         member.application.drop_partitions(&assigned);
         let pause = Intent::Pause(assigned.clone());
