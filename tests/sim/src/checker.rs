@@ -311,19 +311,23 @@ impl Checker {
         partition: &TopicPartition,
         next_offset: i64,
     ) -> Result<(), Violation> {
-        let rightful = self.is_rightful(who, partition);
-        if let Some(ownership) = self.owned.get_mut(&(who, partition.clone())) {
+        let place = (who, partition.clone());
+        let out = self.handed_out.entry(place.clone()).or_default();
+        let below = out.iter().take_while(|offset| **offset < next_offset);
+        let done = below.count();
+        // What it was handed before it lost the partition is of an ownership that is over, though it may
+        // have the partition again by now.
+        let mut of_now = true;
+        if let Some(lost) = self.of_the_lost.get_mut(&place) {
+            of_now = done == 0 || done > *lost;
+            *lost = lost.saturating_sub(done);
+        }
+        let rightful = of_now && self.is_rightful(who, partition);
+        if let Some(ownership) = self.owned.get_mut(&place).filter(|_| of_now) {
             ownership.processed = Some(next_offset);
             ownership.done = ownership.done.max(Some(next_offset));
         }
-        let out = self.handed_out.entry((who, partition.clone())).or_default();
-        let done = out
-            .iter()
-            .take_while(|offset| **offset < next_offset)
-            .count();
-        if let Some(lost) = self.of_the_lost.get_mut(&(who, partition.clone())) {
-            *lost = lost.saturating_sub(done);
-        }
+        let out = self.handed_out.entry(place).or_default();
         let processed = self.processed.entry(partition.clone()).or_default();
         let forgiven = self.forgiven.entry(partition.clone()).or_default();
         for offset in out.drain(..done) {
