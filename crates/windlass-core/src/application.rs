@@ -198,8 +198,15 @@ impl<T> Application<T> {
         Some(record.item)
     }
 
-    /// The application moved or stopped these partitions: what is here of them counts no longer. To
-    /// be called after [`Application::progress`] and before the core is told.
+    /// The application stops these partitions for a while: what is here of them and was not given goes
+    /// back with [`Intent::Pause`](crate::Intent::Pause). To be called after [`Application::progress`].
+    pub fn give_back(&mut self, partitions: &BTreeSet<TopicPartition>) -> Vec<TakenRecords> {
+        let delivery = self.delivery.as_mut();
+        delivery.map_or_else(Vec::new, |delivery| delivery.give_back(partitions))
+    }
+
+    /// The application moved these partitions: what is here of them counts no longer. To be called
+    /// after [`Application::progress`] and before the core is told.
     pub fn drop_partitions(&mut self, partitions: &BTreeSet<TopicPartition>) {
         if let Some(delivery) = &mut self.delivery {
             delivery.drop_partitions(partitions);

@@ -281,7 +281,10 @@ impl ConsumerCore {
                 self.position(operation, partition, within, deadline);
             }
             Intent::Seek(partition, to) => self.seek(operation, &partition, to, now),
-            Intent::Pause(partitions) => self.pause(operation, &partitions, progress, now),
+            Intent::Pause {
+                partitions,
+                returned,
+            } => self.pause(operation, &partitions, returned, progress, now),
             Intent::Resume(partitions) => self.resume(operation, &partitions, now),
             Intent::ListOffsets(queries) => self.list_offsets(operation, queries, deadline, now),
             Intent::Close => self.close(operation, deadline, now),
@@ -396,10 +399,7 @@ impl ConsumerCore {
 
     fn come_back_from_all(&mut self, progress: &Progress, now: Instant) {
         let out = self.ledger.all_out();
-        self.take_back(&out, progress, now);
-        for partition in &out {
-            self.ledger.come_back_from(partition);
-        }
+        self.come_back_from(&out, progress, now);
     }
 
     pub(crate) fn drop_manual_assignment(&mut self, now: Instant) {

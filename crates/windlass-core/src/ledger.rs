@@ -48,6 +48,7 @@ impl Ledger {
         };
         let out = self.out.entry(topic_partition.clone()).or_insert(out);
         out.current = true;
+        out.taken_back = false;
     }
 
     /// The application came back from everything up to this poll.
@@ -227,6 +228,16 @@ mod tests {
         assert_eq!(ledger.before_out(&orders()).unwrap().offset, 10);
         ledger.come_back_from_given();
         assert_eq!(ledger.before_out(&orders()), None);
+    }
+
+    #[test]
+    fn what_is_handed_out_again_is_not_done_with_because_some_was_taken_back() {
+        let mut ledger = Ledger::default();
+        ledger.hand_out(OperationId(1), &orders(), OffsetAndMetadata::new(10));
+        ledger.take_back(&orders());
+        ledger.hand_out(OperationId(2), &orders(), OffsetAndMetadata::new(12));
+        ledger.come_back_from_given();
+        assert_eq!(ledger.before_out(&orders()).unwrap().offset, 10);
     }
 
     #[test]

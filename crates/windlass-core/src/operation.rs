@@ -113,7 +113,12 @@ pub enum Intent {
     Seek(TopicPartition, SeekTo),
     /// Hand out and fetch nothing of these until they are resumed; what was handed out of them and
     /// not given comes again then.
-    Pause(BTreeSet<TopicPartition>),
+    Pause {
+        /// The partitions.
+        partitions: BTreeSet<TopicPartition>,
+        /// What was handed out of them and not given. It is fetched again where it is not here.
+        returned: Vec<TakenRecords>,
+    },
     /// End the pause of these.
     Resume(BTreeSet<TopicPartition>),
     /// Look offsets up.

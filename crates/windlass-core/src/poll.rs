@@ -1,9 +1,9 @@
 //! Handing records to the application.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use windlass_fetch::Position;
+use windlass_fetch::{Position, TakenRecords};
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use crate::ConsumerError;
@@ -86,10 +86,7 @@ impl ConsumerCore {
             out.into_iter().partition(|partition| {
                 self.fetch.is_assigned(partition) && !self.handovers.holds(partition)
             });
-        self.take_back(&withdrawn, progress, now);
-        for partition in &withdrawn {
-            self.ledger.come_back_from(partition);
-        }
+        self.come_back_from(&withdrawn, progress, now);
         self.advance_handovers_of_present_application(now);
         // Whoever takes records one by one polls less often than that.
         self.with_group(|group| group.application_polling(false, now));
@@ -107,21 +104,42 @@ impl ConsumerCore {
         }
     }
 
-    /// What the application was handed of these partitions and was not given is its own no longer:
-    /// in the same step they stand where the application stands.
-    pub(crate) fn take_back(
+    /// The application is done with what it was given of these partitions, and is given no more.
+    pub(crate) fn come_back_from(
         &mut self,
         partitions: &BTreeSet<TopicPartition>,
         progress: &Progress,
         now: Instant,
     ) {
+        self.take_back(partitions, Vec::new(), progress, now);
+        for partition in partitions {
+            self.ledger.come_back_from(partition);
+        }
+    }
+
+    /// What the application was handed of these partitions and was not given is its own no longer:
+    /// in the same step they stand where the application stands. What of it was `returned` is not
+    /// fetched again.
+    pub(crate) fn take_back(
+        &mut self,
+        partitions: &BTreeSet<TopicPartition>,
+        returned: Vec<TakenRecords>,
+        progress: &Progress,
+        now: Instant,
+    ) {
+        let mut by_partition: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for records in returned {
+            let partition = records.topic_partition.clone();
+            by_partition.entry(partition).or_default().push(records);
+        }
         for partition in partitions {
             if let Some(given) = self.ledger.given_position(partition, progress) {
                 let given = Position {
                     offset: given.offset,
                     leader_epoch: given.leader_epoch,
                 };
-                self.with_fetch(|fetch| fetch.rewind(partition, given, now));
+                let returned = by_partition.remove(partition).unwrap_or_default();
+                self.with_fetch(|fetch| fetch.give_back(partition, given, returned, now));
                 self.ledger.take_back(partition);
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use windlass_fetch::{ListOffsetsId, OffsetLookup, OffsetReset, Standing};
+use windlass_fetch::{ListOffsetsId, OffsetLookup, OffsetReset, Standing, TakenRecords};
 use windlass_model::{OffsetAndMetadata, TopicPartition};
 
 use crate::ConsumerError;
@@ -125,6 +125,7 @@ impl ConsumerCore {
         &mut self,
         operation: OperationId,
         partitions: &BTreeSet<TopicPartition>,
+        returned: Vec<TakenRecords>,
         progress: &Progress,
         now: Instant,
     ) {
@@ -133,7 +134,7 @@ impl ConsumerCore {
         }
         // Records of them may be on their way to the application.
         self.attention += 1;
-        self.take_back(partitions, progress, now);
+        self.take_back(partitions, returned, progress, now);
         self.with_fetch(|fetch| fetch.pause(partitions, now));
         self.done(operation);
     }

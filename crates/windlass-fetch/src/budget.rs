@@ -61,6 +61,11 @@ impl Budget {
         }
     }
 
+    /// What was released before waits again.
+    pub(crate) const fn returned(&mut self, bytes: usize) {
+        self.buffered += bytes;
+    }
+
     /// Nothing more will come of this request.
     pub(crate) fn finished(&mut self, request: RequestId) {
         self.reserved.remove(&request);

@@ -8,7 +8,9 @@ use windlass_model::{Cluster, LeaderEpoch, OffsetAndMetadata, TopicPartition};
 
 use crate::machine::InFlight;
 use crate::partition::{PartitionState, Stage};
-use crate::{FetchError, FetchMachine, OffsetReset, Position, Standing, StartPosition};
+use crate::{
+    FetchError, FetchMachine, OffsetReset, Position, Standing, StartPosition, TakenRecords,
+};
 
 impl FetchMachine {
     /// Partitions have come. One that is assigned already begins anew: neither what was fetched of
@@ -193,6 +195,33 @@ impl FetchMachine {
         }
         self.free_void_fetches();
         self.moved(now);
+    }
+
+    /// As [`rewind`](Self::rewind), with all that was handed over from `position` on and not given to
+    /// the application: it is handed over again, and not fetched again, where it still follows from
+    /// there.
+    pub fn give_back(
+        &mut self,
+        topic_partition: &TopicPartition,
+        position: Position,
+        records: Vec<TakenRecords>,
+        now: Instant,
+    ) {
+        self.assert_drained();
+        let state = self.partitions.get_mut(topic_partition);
+        let state = state.filter(|state| state.standing() == Standing::Fetching);
+        let Some(state) = state else {
+            self.rewind(topic_partition, position, now);
+            return;
+        };
+        let before = state.queue.bytes();
+        if !state.queue.give_back(position, records) {
+            self.rewind(topic_partition, position, now);
+            return;
+        }
+        self.budget.returned(state.queue.bytes() - before);
+        self.loaded.insert(topic_partition.clone());
+        self.note_ready();
     }
 
     /// What was handed over of the partition cannot be read from this offset on, as whoever walked it has

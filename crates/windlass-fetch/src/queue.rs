@@ -45,6 +45,8 @@ pub(crate) struct PartitionQueue {
     bytes: usize,
     /// What is handed out next.
     position: Position,
+    /// The end of what was handed out last.
+    handed_out: Option<Position>,
 }
 
 impl PartitionQueue {
@@ -54,6 +56,7 @@ impl PartitionQueue {
             items: VecDeque::new(),
             bytes: 0,
             position,
+            handed_out: None,
         }
     }
 
@@ -172,7 +175,53 @@ impl PartitionQueue {
             self.pass_nothing();
             cut.after = self.position;
         }
+        if cut.count > 0 {
+            self.handed_out = Some(cut.after);
+        }
         Some(cut)
+    }
+
+    /// Takes back what was handed out from `position` on: all of it, in its order. Whether that is
+    /// so, as far as the queue can tell; nothing happens where it is not.
+    pub(crate) fn give_back(&mut self, position: Position, parts: Vec<TakenRecords>) -> bool {
+        let ends = parts.last().map(|last| last.position_after.offset);
+        if ends.is_none() || ends != self.handed_out.map(|end| end.offset) {
+            return false;
+        }
+        for part in parts.into_iter().rev() {
+            self.put_before(part);
+        }
+        self.position = position;
+        self.handed_out = None;
+        true
+    }
+
+    fn put_before(&mut self, part: TakenRecords) {
+        let before = Position {
+            offset: part.position_before.offset,
+            leader_epoch: part.position_before.leader_epoch,
+        };
+        let share = part.shared.as_ref().map(SharedBatch::again);
+        match self.items.front_mut() {
+            // The rest of the same batch is still here.
+            Some(Item::Batch { batch, begun })
+                if batch.header().base_offset == part.batch.header().base_offset =>
+            {
+                *begun = share;
+            }
+            Some(Item::Batch { .. } | Item::Nothing { .. }) | None => {
+                if position_after(&part.batch).offset < self.position.offset {
+                    let after = self.position;
+                    self.items.push_front(Item::Nothing { after });
+                }
+                self.bytes += part.batch.bytes().len();
+                self.items.push_front(Item::Batch {
+                    batch: part.batch,
+                    begun: share,
+                });
+            }
+        }
+        self.position = before;
     }
 
     /// Goes past what holds nothing to hand out.
@@ -329,6 +378,30 @@ mod tests {
         queue.push(batch(&[10, 15, 17, 30], 40, 5));
         assert_eq!(drain(&mut queue, 3), [vec![10, 15, 17], vec![30]]);
         assert_eq!(queue.position(), at(40));
+    }
+
+    #[test]
+    fn what_is_given_back_comes_again_and_is_cut_anew() {
+        let mut queue = PartitionQueue::new(at(10));
+        queue.push(batch(&[10, 15, 17, 30], 40, 5));
+        queue.push_skipped(&batch(&[40], 41, 5));
+        queue.push(batch(&[41, 42, 43], 44, 5));
+        let bytes = queue.bytes();
+        let take = |queue: &mut PartitionQueue, limit| {
+            let cut = queue.take(limit, &mut usize::MAX.clone()).unwrap();
+            cut.into_taken(TopicPartition::new("t", 0))
+        };
+        let mut parts = vec![take(&mut queue, 3)];
+        parts.push(take(&mut queue, 3));
+        parts.push(take(&mut queue, 2));
+        assert_eq!(queue.position(), at(43));
+        let mut older = queue.clone();
+        assert!(!older.give_back(at(15), parts[..2].to_vec()), "not the end");
+        assert!(queue.give_back(at(15), parts));
+        assert_eq!((queue.position(), queue.bytes()), (at(15), bytes));
+        assert_eq!(queue.next_fetch(), at(44));
+        let again = drain(&mut queue, 2);
+        assert_eq!(again, [vec![15, 17], vec![30], vec![41, 42], vec![43]]);
     }
 
     #[test]

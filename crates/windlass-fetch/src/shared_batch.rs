@@ -45,6 +45,15 @@ impl SharedBatch {
         }
     }
 
+    /// The share of a part that begins where this one does, wherever it ends.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            decoding: Arc::clone(&self.decoding),
+            begin: Arc::clone(&self.begin),
+            end: Arc::default(),
+        }
+    }
+
     /// Lets go of the unpacked batch, unless somebody still has a part of it: whoever needs it next
     /// unpacks it once more. What is known of the parts stays.
     pub(crate) fn pack(&mut self) {

@@ -185,7 +185,10 @@ impl RebalanceHandle {
     ///
     /// As [`Consumer::pause`](crate::Consumer::pause).
     pub async fn pause(&self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
-        let intent = Intent::Pause(partitions.iter().cloned().collect());
+        let intent = Intent::Pause {
+            partitions: partitions.iter().cloned().collect(),
+            returned: Vec::new(),
+        };
         self.commands
             .upgrade()?
             .call(intent, Progress::default())

@@ -90,13 +90,31 @@ impl<T> Delivery<T> {
 
     /// What has not been given out.
     pub(super) fn into_taken(mut self) -> Vec<TakenRecords> {
+        self.mend_current();
+        self.batches.into()
+    }
+
+    /// What has not been given out of these partitions, which is here no longer.
+    pub(super) fn give_back(&mut self, partitions: &BTreeSet<TopicPartition>) -> Vec<TakenRecords> {
+        let current = self.current.as_ref();
+        if current.is_some_and(|current| partitions.contains(&current.topic_partition)) {
+            self.mend_current();
+        }
+        let ours = |taken: &&TakenRecords| partitions.contains(&taken.topic_partition);
+        let returned = self.batches.iter().filter(ours).cloned().collect();
+        self.drop_partitions(partitions);
+        returned
+    }
+
+    /// Makes a batch again of what is left of the one that is being cut.
+    fn mend_current(&mut self) {
         if let Some(mut current) = self.current.take_if(|_| !self.cut.is_empty()) {
             if let Some(progress) = self.progress.get(&current.topic_partition) {
                 current.from_offset = progress.offset;
             }
             self.batches.push_front(current);
+            self.cut.clear();
         }
-        self.batches.into()
     }
 
     /// Keeps only what belongs to these partitions; `attention` is the state of affairs that was so.

@@ -137,6 +137,27 @@ fn what_is_rewound_comes_again_without_a_question_to_the_leader() {
 }
 
 #[test]
+fn what_is_given_back_is_not_fetched_again() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5)]);
+    scene.assign(&[(0, at(0))]);
+    let (fetch, _) = scene.fetch();
+    scene.send_parts(&fetch, vec![Part::of(0).batch(dense(0, 5))]);
+    scene.finish(&fetch);
+    let returned = scene.machine.take(100, scene.now);
+    let (next, request) = scene.fetch();
+    assert_eq!(wanted(&request), [(0, 5)]);
+    let given = Position {
+        offset: 2,
+        leader_epoch: epoch(5),
+    };
+    scene.input(|machine, now| machine.give_back(&partition(0), given, returned, now));
+    assert_eq!(scene.position(0), Some(2));
+    scene.send_parts(&next, vec![Part::of(0).batch(dense(5, 7))]);
+    assert_eq!(scene.take(100), [(0, vec![2, 3, 4]), (0, vec![5, 6])]);
+}
+
+#[test]
 fn a_rewind_to_where_it_stands_keeps_what_was_fetched() {
     let mut scene = Scene::new();
     scene.leaders(&[(1, 5)]);

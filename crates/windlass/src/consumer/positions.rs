@@ -65,8 +65,12 @@ impl Consumer {
     pub async fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
         let partitions: BTreeSet<_> = partitions.iter().cloned().collect();
         let progress = self.progress();
-        self.application.drop_partitions(&partitions);
-        let paused = self.commands.call(Intent::Pause(partitions), progress);
+        let returned = self.application.give_back(&partitions);
+        let pause = Intent::Pause {
+            partitions,
+            returned,
+        };
+        let paused = self.commands.call(pause, progress);
         paused.await.map(drop)
     }
 

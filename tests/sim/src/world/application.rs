@@ -151,6 +151,8 @@ impl World {
                     let progress = member.application.progress();
                     let moved = BTreeSet::from([partition.clone()]);
                     member.application.drop_partitions(&moved);
+                    // What is on its way is not what a seek asks for: that wait begins anew.
+                    self.silence.gone(who, std::slice::from_ref(&partition));
                     let to = SeekTo::Offset(OffsetAndMetadata::new(next));
                     let seek = Intent::Seek(partition, to);
                     member.submit_as_of(seek, &progress, now + FAREWELL, now);
@@ -172,8 +174,10 @@ impl World {
         let unwaited: Vec<_> = assigned.iter().cloned().collect();
         self.silence.gone(who, &unwaited);
         let progress = member.application.progress();
-        member.application.drop_partitions(&assigned);
-        let pause = Intent::Pause(assigned.clone());
+        let pause = Intent::Pause {
+            partitions: assigned.clone(),
+            returned: member.application.give_back(&assigned),
+        };
         member.submit_as_of(pause, &progress, now + FAREWELL, now);
         self.drain_member(who, now);
         if let Some(member) = self.members.get_mut(&who) {

@@ -88,6 +88,19 @@ impl Ledger {
         }
     }
 
+    /// What was handed out from here to `until` is given back: whether that is still how it stands.
+    pub(crate) fn given_back(&mut self, partition: &TopicPartition, from: i64, until: i64) -> bool {
+        let expected = self.partitions.get_mut(partition);
+        let Some(expected) =
+            expected.filter(|expected| expected.cursor == Some(until) && !expected.may_be_moved)
+        else {
+            return false;
+        };
+        expected.cursor = Some(from);
+        expected.handed_out.retain(|(offset, _)| *offset < from);
+        true
+    }
+
     pub(crate) fn taken(&mut self, taken: &TakenRecords, logs: &[Log]) {
         let partition = &taken.topic_partition;
         let log = &logs[usize::try_from(partition.partition).unwrap()];

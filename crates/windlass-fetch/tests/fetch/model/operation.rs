@@ -29,6 +29,8 @@ pub(crate) enum Operation {
     Answer(usize, usize, Mood),
     Fail(usize, FailureKind),
     Take(usize),
+    /// So many parts of what was taken last.
+    GiveBack(i32, usize),
     Pass(u64),
     Assign(i32, Begin),
     Unassign(i32),
@@ -80,6 +82,7 @@ impl Operation {
             Self::Take(most) => {
                 world.take(most);
             }
+            Self::GiveBack(index, parts) => world.give_back(index, parts),
             Self::Pass(time) => world.pass(Duration::from_millis(time)),
             Self::Assign(..)
             | Self::Unassign(_)
@@ -187,6 +190,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => (0..5_usize, prop_oneof![1..6_usize, Just(100)], mood())
             .prop_map(|(which, parts, mood)| Operation::Answer(which, parts, mood)),
         8 => (1..9_usize).prop_map(Operation::Take),
+        3 => (index(), 1..3_usize)
+            .prop_map(|(index, parts)| Operation::GiveBack(index, parts)),
         8 => (1..900_u64).prop_map(Operation::Pass),
         4 => Just(Operation::Metadata),
         2 => (0..5_usize, failure()).prop_map(|(which, kind)| Operation::Fail(which, kind)),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use windlass_fetch::{FetchConfig, FetchEvent, FetchMachine, OffsetReset, Standing};
+use windlass_fetch::{
+    FetchConfig, FetchEvent, FetchMachine, OffsetReset, Position, Standing, TakenRecords,
+};
 use windlass_machine::{FailureKind, OutgoingRequest, RequestId};
 use windlass_protocol::RequestKind;
 use windlass_protocol::fetch_response::FetchPart;
@@ -28,6 +30,7 @@ pub(crate) struct World {
     open: Vec<OutgoingRequest>,
     /// Answers to fetches that have begun to arrive.
     arriving: BTreeMap<RequestId, VecDeque<FetchPart>>,
+    last_taken: Vec<TakenRecords>,
     /// Whether newer metadata was asked for since it came last.
     wants_metadata: bool,
     /// Partitions that the application does not want at the moment.
@@ -52,6 +55,7 @@ impl World {
             ledger: Ledger::default(),
             open: Vec::new(),
             arriving: BTreeMap::new(),
+            last_taken: Vec::new(),
             wants_metadata: false,
             stopped: BTreeSet::new(),
             is_calm: true,
@@ -180,8 +184,28 @@ impl World {
             }
         }
         assert!(count <= most, "{count} records instead of {most}");
+        self.last_taken = taken;
         self.input(|_, _| ());
         count
+    }
+
+    /// The application was not given the last parts of what was taken of a partition.
+    pub(crate) fn give_back(&mut self, index: i32, parts: usize) {
+        let mut taken = std::mem::take(&mut self.last_taken);
+        taken.retain(|part| part.topic_partition.partition == index);
+        let returned = taken.split_off(taken.len().saturating_sub(parts));
+        let (Some(first), Some(last)) = (returned.first(), returned.last()) else {
+            return;
+        };
+        let from = Position {
+            offset: first.position_before.offset,
+            leader_epoch: first.position_before.leader_epoch,
+        };
+        let until = last.position_after.offset;
+        let partition = partition(index);
+        if self.ledger.given_back(&partition, from.offset, until) {
+            self.input(|machine, now| machine.give_back(&partition, from, returned, now));
+        }
     }
 
     /// Brings one of the open requests on: so many parts of a fetch, or a whole answer.
