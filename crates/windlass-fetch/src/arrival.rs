@@ -18,25 +18,46 @@ const LARGEST_CONTROL_BATCH: usize = 1024 * 1024;
 const FOLLOWER_FAULTS: u32 = 3;
 
 impl FetchMachine {
-    pub(crate) fn on_batch(&mut self, id: RequestId, batch: RecordBatch) {
+    pub(crate) fn on_batch(&mut self, id: RequestId, batch: RecordBatch, now: Instant) {
         let Some(topic_partition) = self.arriving(id) else {
             self.tally.stale_parts += 1;
             return;
         };
+        let is_first = !self.has_batches(id);
         self.note_batch(id);
         let read_committed = self.config.isolation_level == IsolationLevel::ReadCommitted;
+        let ends = match control_kind(&batch) {
+            Ok(kind) => kind,
+            // Without it nobody knows whose transaction was aborted. Who reads all does not care.
+            Err(error) if read_committed => {
+                let (base, last) = (batch.header().base_offset, batch.next_offset() - 1);
+                self.on_corrupt_batch(id, base, Some(last), &error, now);
+                return;
+            }
+            Err(_) => None,
+        };
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;
         };
         let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) else {
             return;
         };
-        if read_committed && beyond_stable(fetch.last_stable_offset, batch.header()) {
+        if read_committed
+            && let Some(stable) = beyond_stable(fetch.last_stable_offset, batch.header())
+        {
+            let next = state.queue.next_fetch().offset;
+            if is_first {
+                let error = FetchError::Undecided {
+                    offset: next,
+                    last_stable_offset: stable,
+                };
+                self.tell(&topic_partition, error);
+            }
             return;
         }
         let before = (state.queue.bytes(), state.queue.next_fetch());
         if batch.header().is_control {
-            if let Some(kind) = control_kind(&batch) {
+            if let Some(kind) = ends {
                 fetch.aborted.end(batch.header(), kind);
             }
             state.queue.push_skipped(&batch);
@@ -52,6 +73,7 @@ impl FetchMachine {
         }
         state.fetch_bytes = None;
         state.follower_faults = 0;
+        state.told = None;
         let grown = state.queue.bytes() - before.0;
         if grown > 0 {
             if !self.ready && state.may_hand_out() {
@@ -176,12 +198,16 @@ impl FetchMachine {
     }
 }
 
-/// Whether the batch lies where transactions are undecided; a broker should not have sent it.
-fn beyond_stable(stable: Option<i64>, header: &BatchHeader) -> bool {
-    stable.is_some_and(|stable| header.base_offset >= stable)
+/// Up to where transactions are decided, if the batch lies behind that; a broker should not have sent it.
+fn beyond_stable(stable: Option<i64>, header: &BatchHeader) -> Option<i64> {
+    stable.filter(|stable| header.base_offset >= *stable)
 }
 
-fn control_kind(batch: &RecordBatch) -> Option<ControlRecordType> {
-    let decoded = batch.decompressed(LARGEST_CONTROL_BATCH).ok()?;
-    Some(decoded.control_record().ok()?.record_type)
+/// What a control batch says, if it is one and was not compacted away.
+fn control_kind(batch: &RecordBatch) -> Result<Option<ControlRecordType>, BatchError> {
+    if !batch.header().is_control || batch.header().record_count == 0 {
+        return Ok(None);
+    }
+    let decoded = batch.decompressed(LARGEST_CONTROL_BATCH)?;
+    Ok(Some(decoded.control_record()?.record_type))
 }

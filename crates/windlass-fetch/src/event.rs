@@ -124,6 +124,17 @@ pub enum FetchError {
         /// Bytes that were asked for.
         asked: i32,
     },
+    /// Under `read_committed` the broker sends records of which it says itself that they are not decided
+    /// yet. They are not handed out, and asked for again from time to time.
+    #[error(
+        "the broker sends records from offset {offset} on, and says that transactions are decided only below offset {last_stable_offset}; isolation.level=read_uncommitted reads what such a broker sends"
+    )]
+    Undecided {
+        /// The next offset to fetch.
+        offset: i64,
+        /// The last stable offset that the broker tells.
+        last_stable_offset: i64,
+    },
     /// The broker cannot be asked, and that will not pass by itself: it does not accept who we are,
     /// or speaks no version that we do. It is tried again from time to time.
     #[error("{detail}")]

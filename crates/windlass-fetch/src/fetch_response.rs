@@ -27,7 +27,7 @@ impl FetchMachine {
             } => self.on_head(id, error_code, throttle_time_ms, now),
             FetchPart::Partition(partition) => self.on_partition(id, partition, now),
             FetchPart::Batch(batch) => {
-                self.on_batch(id, batch);
+                self.on_batch(id, batch, now);
                 // Nothing but the queue has changed, and that was looked after.
                 return;
             }
@@ -118,7 +118,9 @@ impl FetchMachine {
         };
         if follower.is_none() && state.fetch_bytes != Some(i32::MAX) {
             state.settle_down();
-            state.told = None;
+            // That one shows only in the batches.
+            let still = |told: &mut FetchError| !matches!(told, FetchError::Undecided { .. });
+            state.told.take_if(still);
         }
         state.high_watermark = (fetched.high_watermark >= 0).then_some(fetched.high_watermark);
         state.last_stable_offset =

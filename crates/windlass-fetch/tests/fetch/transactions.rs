@@ -1,8 +1,8 @@
 //! Control batches, and what `read_committed` leaves out.
 
-use windlass_fetch::{FetchConfig, FetchEvent, IsolationLevel};
+use windlass_fetch::{FetchConfig, FetchError, FetchEvent, IsolationLevel};
 use windlass_protocol::records::ControlRecordType::{Abort, Commit};
-use windlass_protocol::records::RecordBatch;
+use windlass_protocol::records::{RecordBatch, RecordBatchBuilder};
 
 use crate::answer::{Part, wanted};
 use crate::batches::{dense, idempotent, marker, sparse, transactional};
@@ -131,8 +131,65 @@ fn nothing_from_the_last_stable_offset_on_is_handed_out() {
     let batches = vec![dense(0, 3), transactional(1, 3, 5), dense(5, 6)];
     scene.respond(&fetch, vec![part(batches).stable_until(3)]);
     assert_eq!(scene.take(100), [(0, vec![0, 1, 2])]);
-    assert_eq!(wanted(&scene.fetch().1), [(0, 3)]);
+    let (fetch, request) = scene.fetch();
+    assert_eq!(wanted(&request), [(0, 3)]);
     assert_eq!(scene.machine.lag(&crate::scene::partition(0)), Some(0));
+    assert_eq!(scene.failures(), []);
+    scene.respond(&fetch, vec![part(vec![dense(5, 6)]).stable_until(3)]);
+    let told = FetchError::Undecided {
+        offset: 3,
+        last_stable_offset: 3,
+    };
+    assert_eq!(scene.failures(), [(0, told)], "a silent stall");
+    scene.wake();
+    let (fetch, _) = scene.fetch();
+    scene.respond(&fetch, vec![part(vec![dense(5, 6)]).stable_until(3)]);
+    assert_eq!(scene.failures(), [], "it was told before");
+}
+
+/// A marker whose key is too short to say what it is.
+fn unreadable_marker(offset: i64) -> RecordBatch {
+    let mut builder = RecordBatchBuilder::new()
+        .base_offset(offset)
+        .producer(1, 0, -1)
+        .transactional()
+        .control();
+    builder.append(0, Some(&[0]), None, &[]).unwrap();
+    builder.build().unwrap()
+}
+
+#[test]
+fn a_marker_that_cannot_be_read_stops_who_has_to_know_what_it_says() {
+    let batches = || vec![dense(0, 1), unreadable_marker(1), transactional(1, 2, 3)];
+    let mut scene = reading(IsolationLevel::ReadCommitted);
+    let (fetch, _) = scene.fetch();
+    scene.respond(&fetch, vec![part(batches()).aborted(&[(1, 0)])]);
+    assert_eq!(scene.take(100), [(0, vec![0])]);
+    let failures = scene.failures();
+    assert!(
+        matches!(&failures[..], [(0, FetchError::Corrupt { offset: 1, .. })]),
+        "{failures:?}"
+    );
+    assert_eq!(scene.position(0), Some(1), "nothing is passed in silence");
+    let all = (vec![0, 2], Some(3));
+    assert_eq!(read(IsolationLevel::ReadUncommitted, part(batches())), all);
+}
+
+#[test]
+fn a_marker_that_was_compacted_away_says_nothing() {
+    let empty = RecordBatchBuilder::new()
+        .base_offset(0)
+        .producer(1, 0, -1)
+        .transactional()
+        .control()
+        .last_offset_delta(0)
+        .build()
+        .unwrap();
+    let part = part(vec![empty, dense(1, 2)]);
+    assert_eq!(
+        read(IsolationLevel::ReadCommitted, part),
+        (vec![1], Some(2))
+    );
 }
 
 #[test]
