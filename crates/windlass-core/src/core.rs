@@ -349,10 +349,7 @@ impl ConsumerCore {
         self.failed = None;
         match std::mem::take(&mut self.subscription) {
             Subscription::None => {}
-            Subscription::Topics(_) => {
-                self.advance_handovers_of_present_application(now);
-                self.with_group(|group| group.unsubscribe(now));
-            }
+            Subscription::Topics(_) => self.leave_group(now),
             Subscription::Partitions(partitions) => {
                 self.subscription = Subscription::Partitions(partitions);
                 self.drop_manual_assignment(now);
@@ -370,9 +367,14 @@ impl ConsumerCore {
         progress: &Progress,
         now: Instant,
     ) {
-        if let Subscription::Topics(_) = self.subscription {
-            self.come_back_from_all(progress, now);
-            self.with_group(|group| group.unsubscribe(now));
+        match self.subscription {
+            Subscription::Topics(_) => {
+                self.come_back_from_all(progress, now);
+                self.leave_group(now);
+            }
+            // What it was handed before it unsubscribed may be on its way out still.
+            Subscription::None => self.come_back_from_all(progress, now),
+            Subscription::Partitions(_) => {}
         }
         self.failed = None;
         let topics = partitions
@@ -395,6 +397,15 @@ impl ConsumerCore {
             self.auto_commit.restart(now);
         }
         self.done(operation);
+    }
+
+    /// The application wants nothing of what the group gave it: what is on its way out by and by is
+    /// handed out no more.
+    fn leave_group(&mut self, now: Instant) {
+        let assigned = self.fetch.assigned().cloned().collect();
+        self.with_fetch(|fetch| fetch.withdraw(&assigned, now));
+        self.advance_handovers_of_present_application(now);
+        self.with_group(|group| group.unsubscribe(now));
     }
 
     fn come_back_from_all(&mut self, progress: &Progress, now: Instant) {

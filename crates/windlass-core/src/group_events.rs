@@ -69,8 +69,13 @@ impl ConsumerCore {
                 self.metadata.set_interest(Interest::Group, topics, now);
             }
             GroupEvent::CommitDone { id, results, .. } => self.commit_done(id, &results, now),
-            GroupEvent::OffsetsFetched { id, results, .. } => {
-                self.offsets_fetched(id, results, now);
+            GroupEvent::OffsetsFetched {
+                id,
+                results,
+                is_last,
+                ..
+            } => {
+                self.offsets_fetched(id, results, is_last, now);
             }
             GroupEvent::Left { reason } => {
                 tracing::info!(reason, "left the group");

@@ -63,11 +63,15 @@ impl Ledger {
     /// have committed ahead of that: a mark is never taken back.
     pub(crate) fn advance(&mut self, progress: &BTreeMap<TopicPartition, OffsetAndMetadata>) {
         for (topic_partition, offset) in progress {
-            if let Some(out) = self.out.get_mut(topic_partition)
-                && out.before.offset < offset.offset
-            {
-                out.before = offset.clone();
-            }
+            self.raise(topic_partition, offset);
+        }
+    }
+
+    fn raise(&mut self, topic_partition: &TopicPartition, offset: &OffsetAndMetadata) {
+        if let Some(out) = self.out.get_mut(topic_partition)
+            && out.before.offset < offset.offset
+        {
+            out.before = offset.clone();
         }
     }
 
@@ -161,12 +165,7 @@ impl Ledger {
     ) {
         self.committed
             .insert(topic_partition.clone(), offset.offset);
-        // A timer must not take back what the application has committed by itself.
-        if let Some(out) = self.out.get_mut(topic_partition)
-            && out.before.offset < offset.offset
-        {
-            out.before = offset.clone();
-        }
+        self.raise(topic_partition, offset);
     }
 
     /// The partitions were taken away without a word: what is out of them can never be committed.

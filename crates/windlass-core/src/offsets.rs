@@ -1,11 +1,13 @@
 //! Offsets: committed, asked for, looked up, moved.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use windlass_fetch::{ListOffsetsId, Standing};
 use windlass_group::{
-    CommitError, CommitId, CommitMode, GroupMachine, OffsetFetchId, OffsetFetchResults,
+    Answering, CommitError, CommitId, CommitMode, GroupMachine, OffsetFetchError, OffsetFetchId,
+    OffsetFetchResults,
 };
 use windlass_machine::Wakeup;
 use windlass_model::{OffsetAndMetadata, TopicName, TopicPartition};
@@ -18,6 +20,12 @@ use crate::{CommitWhat, ConsumerCore, OperationId, Progress, Reply};
 /// How many times longer than after what may pass one waits before asking again for what was refused:
 /// somebody has to grant it first.
 const REFUSED_PATIENCE: u32 = 10;
+
+/// After so long a partition that still does not know where to begin is warned of, and asked for anew.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many partitions a log line names.
+const NAMED: usize = 10;
 
 /// Why a commit was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +46,20 @@ enum OffsetFetchPurpose {
     Application(OperationId),
     /// To begin reading; partitions leave the set when they go away before the answer comes.
     Start(BTreeSet<TopicPartition>),
+}
+
+impl OffsetFetchPurpose {
+    /// The part of it that these results answer.
+    fn split(&mut self, results: &OffsetFetchResults) -> Self {
+        match self {
+            Self::Application(operation) => Self::Application(*operation),
+            Self::Start(waiting) => Self::Start(
+                waiting
+                    .extract_if(.., |partition| results.contains_key(partition))
+                    .collect(),
+            ),
+        }
+    }
 }
 
 /// What is under way.
@@ -150,6 +172,8 @@ impl ConsumerCore {
             self.done(operation);
             return;
         }
+        // A timer's commit may follow before this one is answered, and must not take it back.
+        self.ledger.advance(&offsets);
         let mode = match retry_until {
             Some(deadline) => CommitMode::Sync { deadline },
             None => CommitMode::Async,
@@ -293,7 +317,9 @@ impl ConsumerCore {
         deadline: Instant,
         now: Instant,
     ) {
-        match self.ask_group(|group| group.fetch_offsets(partitions, deadline, now)) {
+        match self
+            .ask_group(|group| group.fetch_offsets(partitions, Answering::AtOnce, deadline, now))
+        {
             Some(id) => {
                 self.offset_work
                     .offset_fetches
@@ -313,9 +339,9 @@ impl ConsumerCore {
         if partitions.is_empty() {
             return;
         }
-        let deadline = now + self.config.default_api_timeout;
-        let asked = partitions.clone();
-        match self.ask_group(|group| group.fetch_offsets(asked, deadline, now)) {
+        let deadline = now + START_PATIENCE.min(self.config.default_api_timeout);
+        let (asked, how) = (partitions.clone(), Answering::AsItComes);
+        match self.ask_group(|group| group.fetch_offsets(asked, how, deadline, now)) {
             Some(id) => {
                 self.offset_work
                     .offset_fetches
@@ -332,11 +358,17 @@ impl ConsumerCore {
         &mut self,
         id: OffsetFetchId,
         results: OffsetFetchResults,
+        is_last: bool,
         now: Instant,
     ) {
-        match self.offset_work.offset_fetches.remove(&id) {
-            None => {}
-            Some(OffsetFetchPurpose::Application(operation)) => {
+        let mut asked = match self.offset_work.offset_fetches.entry(id) {
+            Entry::Vacant(_) => return,
+            Entry::Occupied(asked) if is_last => asked.remove(),
+            Entry::Occupied(mut asked) => asked.get_mut().split(&results),
+        };
+        match &mut asked {
+            OffsetFetchPurpose::Application(operation) => {
+                let operation = *operation;
                 let offsets: Result<BTreeMap<_, _>, ConsumerError> = results
                     .into_iter()
                     .map(|(partition, offset)| match offset {
@@ -349,8 +381,8 @@ impl ConsumerCore {
                     Err(error) => self.fail(operation, error),
                 }
             }
-            Some(OffsetFetchPurpose::Start(partitions)) => {
-                self.start_from(partitions, results, now);
+            OffsetFetchPurpose::Start(partitions) => {
+                self.start_from(std::mem::take(partitions), results, now);
             }
         }
     }
@@ -366,6 +398,7 @@ impl ConsumerCore {
         let mut told = Vec::new();
         let mut again = BTreeSet::new();
         let mut refused = BTreeSet::new();
+        let mut late = Vec::new();
         for partition in partitions {
             match results.remove(&partition) {
                 Some(Ok(offset)) => {
@@ -380,6 +413,9 @@ impl ConsumerCore {
                     refused.insert(partition);
                 }
                 Some(Err(error)) => {
+                    if let OffsetFetchError::TimedOut { waiting_for } = &error {
+                        late.push((partition.clone(), waiting_for.clone()));
+                    }
                     if !error.is_retriable() {
                         self.errors.add(offset_fetch_error(error, Some(&partition)));
                     }
@@ -389,6 +425,19 @@ impl ConsumerCore {
                     again.insert(partition);
                 }
             }
+        }
+        if let Some((_, waiting_for)) = late.first() {
+            let named: Vec<_> = late
+                .iter()
+                .take(NAMED)
+                .map(|(one, _)| one.to_string())
+                .collect();
+            tracing::warn!(
+                partitions = named.join(", "),
+                count = late.len(),
+                waiting_for,
+                "where to begin is not known yet, so nothing is read of these"
+            );
         }
         self.with_fetch(|fetch| fetch.set_committed_offsets(told, now));
         let pause = self.config.retry_backoff_max;

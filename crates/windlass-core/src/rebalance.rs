@@ -380,7 +380,8 @@ impl ConsumerCore {
                 // The group may not have waited for the listener: what is taken away again by now,
                 // or was assigned anew, is held for another reason.
                 let mut free = handover.partitions;
-                free.retain(|partition| !self.handovers.concern(partition));
+                let is_wanted = !matches!(self.subscription, Subscription::None);
+                free.retain(|partition| is_wanted && !self.handovers.concern(partition));
                 self.with_fetch(|fetch| fetch.release(&free, now));
             }
             RebalanceKind::Lost => {}

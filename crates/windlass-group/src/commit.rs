@@ -74,6 +74,20 @@ impl OffsetCommits {
                 .is_none_or(|(_, _, batch)| batch.is_empty())
     }
 
+    /// The newest commit that was made.
+    pub(crate) const fn newest(&self) -> CommitId {
+        CommitId(self.next_id)
+    }
+
+    /// Whether a commit up to this one says something of these partitions and has not ended.
+    pub(crate) fn concern(&self, partitions: &BTreeSet<TopicPartition>, newest: CommitId) -> bool {
+        let under_way = self.in_flight.iter().flat_map(|(_, _, batch)| batch);
+        let mut commits = self.queue.iter().chain(under_way);
+        commits.any(|commit| {
+            commit.id <= newest && commit.offsets.keys().any(|one| partitions.contains(one))
+        })
+    }
+
     /// Whether this incarnation of the coordinator has a commit to answer.
     pub(crate) fn is_under_way(&self, at: Incarnation) -> bool {
         let mut asked = self.in_flight.iter().map(|(_, asked, _)| *asked);

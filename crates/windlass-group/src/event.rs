@@ -141,12 +141,14 @@ pub enum GroupEvent {
         /// In one sentence.
         reason: String,
     },
-    /// A question for committed offsets ended.
+    /// A question for committed offsets is answered, or a part of one that takes answers as they come.
     OffsetsFetched {
         /// Which.
         id: OffsetFetchId,
         /// The offset of each partition; `None` where none was ever committed.
         results: OffsetFetchResults,
+        /// Whether nothing of the question is left to be answered.
+        is_last: bool,
         /// In one sentence.
         reason: String,
     },

@@ -96,4 +96,5 @@ pub use event::{
 };
 pub use intent::{CommitMode, LeaveMode};
 pub use machine::GroupMachine;
+pub use offset_fetch::Answering;
 pub use state::GroupState;

@@ -15,7 +15,7 @@ use crate::coordinator::Coordinator;
 use crate::event::{AssignmentToken, CallbackToken, CommitId, OffsetFetchId};
 use crate::intent::{CommitMode, LeaveMode};
 use crate::membership::{Hands, Membership};
-use crate::offset_fetch::OffsetFetches;
+use crate::offset_fetch::{Answering, OffsetFetches};
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::state::Departure;
 use crate::timer::GroupTimer;
@@ -134,15 +134,20 @@ impl GroupMachine {
     }
 
     /// Asks what the group has committed for these partitions; what may pass is tried again up to
-    /// `deadline`.
+    /// `deadline`. A partition whose offset is part of a transaction under way (KIP-447) is waited for, and
+    /// holds up the answer for the others as `answering` says. What was to be committed of them before is
+    /// waited for.
     pub fn fetch_offsets(
         &mut self,
         partitions: BTreeSet<TopicPartition>,
+        answering: Answering,
         deadline: Instant,
         now: Instant,
     ) -> OffsetFetchId {
         self.begin();
-        let id = self.offset_fetches.ask(partitions, deadline);
+        let id = self
+            .offset_fetches
+            .ask(partitions, answering, self.commits.newest(), deadline);
         self.settle(now);
         id
     }
@@ -417,7 +422,7 @@ impl GroupMachine {
                 .advance(&gate, &present, &self.coordinator, out, now);
             let config = self.membership.config();
             self.offset_fetches
-                .advance(config, &self.coordinator, out, now);
+                .advance(config, &self.commits, &self.coordinator, out, now);
             let commits_idle = self.commits.is_idle();
             let (membership, hands) = self.hands(now);
             membership.advance(commits_idle, hands);

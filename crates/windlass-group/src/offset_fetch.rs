@@ -11,19 +11,33 @@ use windlass_protocol::messages::offset_fetch::{
 };
 use windlass_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 
+use crate::commit::OffsetCommits;
 use crate::coordinator::{Coordinator, is_hopeless};
-use crate::event::{OffsetFetchId, OffsetFetchResults};
+use crate::event::{CommitId, OffsetFetchId, OffsetFetchResults};
 use crate::identity::Identity;
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::timer::GroupTimer;
 use crate::words::counted;
 use crate::{GroupConfig, GroupError, GroupEvent, OffsetFetchError};
 
+/// When the answer to a question is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answering {
+    /// All of it together.
+    AtOnce,
+    /// What is known of some partitions as soon as it is known.
+    AsItComes,
+}
+
 /// A question that has not ended.
 #[derive(Debug)]
 struct Question {
     id: OffsetFetchId,
     deadline: Instant,
+    /// Whether what is known of some partitions waits for the others.
+    answering: Answering,
+    /// The newest commit when it was asked: what was made until then comes first.
+    after: CommitId,
     open: BTreeSet<TopicPartition>,
     results: OffsetFetchResults,
     request: Option<RequestId>,
@@ -57,6 +71,8 @@ impl OffsetFetches {
     pub(crate) fn ask(
         &mut self,
         partitions: BTreeSet<TopicPartition>,
+        answering: Answering,
+        after: CommitId,
         deadline: Instant,
     ) -> OffsetFetchId {
         self.next_id += 1;
@@ -64,6 +80,8 @@ impl OffsetFetches {
         self.questions.push(Question {
             id,
             deadline,
+            answering,
+            after,
             open: partitions,
             results: BTreeMap::new(),
             request: None,
@@ -76,6 +94,7 @@ impl OffsetFetches {
     pub(crate) fn advance(
         &mut self,
         config: &GroupConfig,
+        commits: &OffsetCommits,
         coordinator: &Coordinator,
         out: &mut Outputs,
         now: Instant,
@@ -84,6 +103,10 @@ impl OffsetFetches {
         let resting = out.timers.deadline(GroupTimer::OffsetFetchRetry).is_some();
         for question in &mut self.questions {
             if resting || question.request.is_some() {
+                continue;
+            }
+            if commits.concern(&question.open, question.after) {
+                "an earlier commit of the same".clone_into(&mut question.waiting_for);
                 continue;
             }
             let Some(address) = coordinator.address() else {
@@ -182,19 +205,27 @@ impl OffsetFetches {
             .partition(|question| question.open.is_empty());
         self.questions = waiting;
         for question in finished {
-            let reason = match question.results.values().find_map(|one| one.as_ref().err()) {
-                None => format!(
-                    "known: {}",
-                    counted(question.results.len(), "committed offset")
-                ),
-                Some(error) => error.to_string(),
-            };
-            out.emit(GroupEvent::OffsetsFetched {
-                id: question.id,
-                results: question.results,
-                reason,
-            });
+            out.emit(answer(question.id, question.results, true));
         }
+        for question in &mut self.questions {
+            if question.answering == Answering::AsItComes && !question.results.is_empty() {
+                let known = std::mem::take(&mut question.results);
+                out.emit(answer(question.id, known, false));
+            }
+        }
+    }
+}
+
+fn answer(id: OffsetFetchId, results: OffsetFetchResults, is_last: bool) -> GroupEvent {
+    let reason = match results.values().find_map(|one| one.as_ref().err()) {
+        None => format!("known: {}", counted(results.len(), "committed offset")),
+        Some(error) => error.to_string(),
+    };
+    GroupEvent::OffsetsFetched {
+        id,
+        results,
+        is_last,
+        reason,
     }
 }
 

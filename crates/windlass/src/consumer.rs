@@ -156,7 +156,8 @@ impl Consumer {
     }
 
     /// Reads exactly these partitions from now on, without a group's assignment. With a `group.id`
-    /// offsets can still be committed.
+    /// offsets can still be committed. It ends a subscription, and says then what
+    /// [`Consumer::unsubscribe`] says.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_group::{GroupEvent, GroupState};
+use windlass_group::{Answering, GroupEvent, GroupState};
 use windlass_machine::{Destination, FailureKind};
 use windlass_model::NodeId;
 use windlass_protocol::ErrorCode;
@@ -154,7 +154,7 @@ fn what_an_earlier_coordinator_says_does_not_lose_the_present_one() {
     let mut member = stable(config(&["range"]), &[0]);
     let one = partitions("orders", &[0]);
     let deadline = member.now + Duration::from_secs(20);
-    member.input(|machine, now| machine.fetch_offsets(one, deadline, now));
+    member.input(|machine, now| machine.fetch_offsets(one, Answering::AtOnce, deadline, now));
     let (old, _) = expect_request!(member, OffsetFetch);
     member.pass(Duration::from_secs(3));
     let (id, _) = expect_request!(member, Heartbeat);
@@ -175,7 +175,7 @@ fn when_the_group_may_not_be_used_everything_that_waits_fails() {
     let mut member = Member::new(config(&["range"]));
     let one = partitions("orders", &[0]);
     let deadline = member.now + Duration::from_secs(20);
-    member.input(|machine, now| machine.fetch_offsets(one, deadline, now));
+    member.input(|machine, now| machine.fetch_offsets(one, Answering::AtOnce, deadline, now));
     member.subscribe(&["orders"]);
     let (id, _) = expect_request!(member, FindCoordinator);
     member.answer(id, no_coordinator(ErrorCode::GROUP_AUTHORIZATION_FAILED));

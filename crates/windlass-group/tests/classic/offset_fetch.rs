@@ -1,22 +1,24 @@
 //! Questions for committed offsets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use windlass_group::{OffsetFetchError, OffsetFetchId, OffsetFetchResults};
+use windlass_group::{Answering, CommitMode, OffsetFetchError, OffsetFetchId, OffsetFetchResults};
 use windlass_machine::FailureKind;
-use windlass_model::{LeaderEpoch, TopicPartition};
+use windlass_model::{LeaderEpoch, OffsetAndMetadata, TopicPartition};
 use windlass_protocol::ErrorCode;
+use windlass_protocol::messages::OffsetFetchRequest;
 use windlass_protocol::messages::offset_fetch::{
     OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopics,
 };
 
+use crate::commit::stored;
 use crate::member::{Member, config, expect_event, expect_request, partitions};
 
 fn ask(member: &mut Member, asked: BTreeSet<TopicPartition>) -> OffsetFetchId {
     let deadline = member.now + Duration::from_secs(5);
-    member.input(|machine, now| machine.fetch_offsets(asked, deadline, now))
+    member.input(|machine, now| machine.fetch_offsets(asked, Answering::AtOnce, deadline, now))
 }
 
 /// A machine that has asked about these partitions of `orders`.
@@ -56,13 +58,11 @@ fn results(member: &mut Member) -> OffsetFetchResults {
 
 /// The offset, `none`, or the error, of every partition.
 fn told(results: &OffsetFetchResults) -> Vec<String> {
-    let text =
-        |result: &Result<Option<windlass_model::OffsetAndMetadata>, OffsetFetchError>| match result
-        {
-            Ok(Some(offset)) => offset.offset.to_string(),
-            Ok(None) => "none".to_owned(),
-            Err(error) => error.to_string(),
-        };
+    let text = |result: &Result<Option<OffsetAndMetadata>, OffsetFetchError>| match result {
+        Ok(Some(offset)) => offset.offset.to_string(),
+        Ok(None) => "none".to_owned(),
+        Err(error) => error.to_string(),
+    };
     results.values().map(text).collect()
 }
 
@@ -152,6 +152,48 @@ fn errors_of_a_partition() {
 }
 
 #[test]
+fn answers_that_come_piece_by_piece_are_told_so_where_that_is_wanted() {
+    let mut member = Member::new(config(&["range"]));
+    let asked = partitions("orders", &[0, 1]);
+    let id = member.input(|machine, now| {
+        let deadline = now + Duration::from_secs(60);
+        machine.fetch_offsets(asked, Answering::AsItComes, deadline, now)
+    });
+    member.find_coordinator();
+    let none = ErrorCode::NONE;
+    let unstable = ErrorCode::UNSTABLE_OFFSET_COMMIT;
+    let (request, _) = expect_request!(member, OffsetFetch);
+    member.answer(request, group(none, &[(0, 7, none), (1, -1, unstable)]));
+    let (of, known, is_last) = expect_event!(
+        member,
+        OffsetsFetched {
+            id,
+            results,
+            is_last
+        }
+    );
+    assert_eq!(
+        (of, is_last, told(&known)),
+        (id, false, vec!["7".to_owned()])
+    );
+    member.wake();
+    let (request, _) = expect_request!(member, OffsetFetch);
+    member.answer(request, group(none, &[(1, 9, none)]));
+    let (of, known, is_last) = expect_event!(
+        member,
+        OffsetsFetched {
+            id,
+            results,
+            is_last
+        }
+    );
+    assert_eq!(
+        (of, is_last, told(&known)),
+        (id, true, vec!["9".to_owned()])
+    );
+}
+
+#[test]
 fn the_deadline_ends_it_and_says_what_it_waited_for() {
     let mut member = asking(&[0, 1]);
     let (id, _) = expect_request!(member, OffsetFetch);
@@ -209,6 +251,29 @@ fn questions_go_side_by_side() {
     let (id, results) = expect_event!(member, OffsetsFetched { id, results });
     assert_eq!(id, second);
     assert_eq!(told(&results), ["9"]);
+}
+
+#[test]
+fn what_is_being_committed_is_asked_for_when_that_is_over() {
+    let mut member = Member::new(config(&["range"]));
+    let offset = OffsetAndMetadata::new(5);
+    let offsets = BTreeMap::from([(TopicPartition::new("orders", 0), offset)]);
+    let deadline = member.now + Duration::from_secs(60);
+    member.input(|machine, now| machine.commit(offsets, CommitMode::Sync { deadline }, now));
+    ask(&mut member, partitions("orders", &[0]));
+    ask(&mut member, partitions("orders", &[1]));
+    member.find_coordinator();
+    let (commit, request) = expect_request!(member, OffsetCommit);
+    let (_, other) = expect_request!(member, OffsetFetch);
+    let indexes = |request: &OffsetFetchRequest| {
+        let topics = request.groups[0].topics.as_ref().unwrap();
+        topics[0].partition_indexes.clone()
+    };
+    assert_eq!(indexes(&other), [1]);
+    member.expect_silence();
+    member.answer(commit, stored(&request, ErrorCode::NONE));
+    let (_, held) = expect_request!(member, OffsetFetch);
+    assert_eq!(indexes(&held), [0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use windlass_group::{
-    AssignmentJob, AssignmentToken, CallbackToken, CommitMode, GroupConfig, GroupEvent,
+    Answering, AssignmentJob, AssignmentToken, CallbackToken, CommitMode, GroupConfig, GroupEvent,
     GroupMachine, GroupState, LeaveMode,
 };
 use windlass_machine::{
@@ -129,7 +129,9 @@ impl World {
             Step::FetchOffsets(which) => {
                 let asked = partitions("a", &[i32::from(which % 3)]);
                 let deadline = self.now + Duration::from_secs(u64::from(which));
-                let id = self.ask(|machine, now| machine.fetch_offsets(asked, deadline, now));
+                let id = self.ask(|machine, now| {
+                    machine.fetch_offsets(asked, Answering::AtOnce, deadline, now)
+                });
                 self.questions.insert(id.0);
                 self.settle_events();
             }

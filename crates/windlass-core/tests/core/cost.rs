@@ -1,9 +1,5 @@
 //! What ten thousand partitions cost: how many requests they need, and how long the longest turn of the
 //! driver is. The times are printed and not judged: run it in release, with `--nocapture`.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test needs one instant to count from, and measures"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

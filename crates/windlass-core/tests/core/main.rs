@@ -1,0 +1,11 @@
+//! The core by hand: one member, and a cluster that answers what a test lets it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test needs one instant to count from, and measures"
+)]
+
+mod cluster;
+mod committed;
+mod cost;
+mod order;
+mod scene;
