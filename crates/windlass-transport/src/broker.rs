@@ -1,35 +1,25 @@
 //! The seam between the driver and whatever answers its requests.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Instant;
 
-use windlass_machine::{Destination, RequestFailure};
+use windlass_machine::Destination;
 use windlass_model::{BrokerEndpoint, Cluster, NodeId};
 use windlass_protocol::{RequestKind, ResponseKind};
 
-use crate::FetchPartSender;
-
-/// An answer under way. It owns all it needs, so that a driver can keep many of them beside the
-/// [`Broker`] they came from.
-///
-/// Dropping it abandons the wait and nothing else: the request may still reach the broker, and
-/// its response is read off the connection and thrown away.
-pub type Answer = Pin<Box<dyn Future<Output = Result<BrokerResponse, RequestFailure>> + Send>>;
+use crate::EventSender;
 
 /// Somebody who answers requests: [`Connections`](crate::Connections) in production, a broker
 /// without bytes in tests.
 ///
 /// There is no lock behind it: `&mut self` chooses the connection and hands the request over, and
-/// the [`Answer`] is independent of `self` from then on.
+/// what becomes of it comes out of a channel.
 pub trait Broker: Send {
-    /// Hands a request over.
+    /// Hands a request over. Requests to the same destination are written in the order of the calls.
     ///
-    /// The parts of a Fetch response go to `parts` while they arrive; **all of them have been sent
-    /// before the answer resolves**, so a receiver that sees the answer, and empties its channel before
-    /// it acts on it, has them all. Parts delivered before a failure are valid.
-    /// Requests to the same destination are written in the order of the calls.
-    fn send(&mut self, request: BrokerRequest, parts: FetchPartSender) -> Answer;
+    /// `events` is told of the parts of a Fetch response while they arrive, and of the end of every
+    /// request, once. A request whose receiver is gone is abandoned: it may still reach the broker, and
+    /// its response is read off the connection and thrown away.
+    fn ask(&mut self, request: BrokerRequest, events: EventSender);
 
     /// Takes note of where the brokers of the cluster are. A broker that moved is connected to
     /// anew, one that is gone is let go of once it has answered what it was asked.

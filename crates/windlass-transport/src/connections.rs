@@ -1,10 +1,9 @@
 //! Every connection of a client, one to a broker and purpose.
 
 use std::collections::BTreeMap;
-use std::future::ready;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use windlass_machine::{Destination, FailureKind, RequestFailure, SplitMix64};
@@ -12,7 +11,7 @@ use windlass_model::{BrokerEndpoint, Cluster, NodeId};
 
 use crate::connection::Connection;
 use crate::inbox::{Command, Inbox, QueuedRequest};
-use crate::{Answer, Broker, BrokerRequest, Connect, FetchPartSender, TransportOptions};
+use crate::{Broker, BrokerRequest, Connect, EventSender, TransportOptions};
 
 /// How many brokers that the metadata does not list are kept in mind: whoever names more than that names
 /// them to fill the memory.
@@ -181,23 +180,19 @@ impl Connections {
 }
 
 impl Broker for Connections {
-    fn send(&mut self, request: BrokerRequest, parts: FetchPartSender) -> Answer {
-        let destination = request.destination;
-        let connection = match self.connection(destination) {
+    fn ask(&mut self, request: BrokerRequest, events: EventSender) {
+        let connection = match self.connection(request.destination) {
             Ok(connection) => connection,
-            Err(failure) => return Box::pin(ready(Err(failure))),
+            Err(failure) => return events.answer(Err(failure.unsent())),
         };
-        let (answer, response) = oneshot::channel();
         let queued = QueuedRequest {
             request: request.request,
             max_version: request.max_version,
             deadline: Instant::from_std(request.deadline),
-            parts,
-            answer,
+            events,
         };
-        // Where the task is gone, so is its end of the answer, and the wait below ends at once.
+        // Where the task is gone the request is dropped, and answered by that.
         drop(connection.send(Command::Send(Box::new(queued))));
-        Box::pin(async move { response.await.unwrap_or_else(|_| Err(closed(destination))) })
     }
 
     fn on_cluster(&mut self, cluster: &Cluster) {

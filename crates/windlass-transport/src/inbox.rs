@@ -7,14 +7,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use windlass_machine::{FailureKind, RequestFailure};
 use windlass_model::BrokerEndpoint;
 use windlass_protocol::RequestKind;
 
+use crate::EventSender;
 use crate::alarm::Alarm;
-use crate::{BrokerResponse, FetchPartSender};
 
 /// What a connection is told by its owner. When the owner drops its end, the connection answers
 /// what it was asked and ends.
@@ -26,17 +26,13 @@ pub(crate) enum Command {
     Targets(Vec<BrokerEndpoint>),
 }
 
-/// Who waits for the answer.
-pub(crate) type AnswerSender = oneshot::Sender<Result<BrokerResponse, RequestFailure>>;
-
 /// A request that waits to be written.
 #[derive(Debug)]
 pub(crate) struct QueuedRequest {
     pub(crate) request: RequestKind,
     pub(crate) max_version: Option<i16>,
     pub(crate) deadline: Instant,
-    pub(crate) parts: FetchPartSender,
-    pub(crate) answer: AnswerSender,
+    pub(crate) events: EventSender,
 }
 
 impl QueuedRequest {
@@ -44,8 +40,7 @@ impl QueuedRequest {
     pub(crate) fn fail(self, kind: FailureKind, broker: &str, reason: &str) {
         let api = self.request.api_key().name();
         let failure = RequestFailure::new(kind, format!("{broker}: {api}: {reason}"));
-        // A caller that is gone has abandoned the wait.
-        drop(self.answer.send(Err(failure)));
+        self.events.answer(Err(failure.unsent()));
     }
 }
 

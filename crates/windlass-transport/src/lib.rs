@@ -5,10 +5,9 @@
 //! whether to send it again, belongs to the machines.
 //!
 //! ```text
-//!            Broker::send ──► one task a connection ──► Connect (TCP, TLS, memory)
-//!                                │  negotiate versions, pipeline, keep deadlines, reconnect
-//!   Answer ◄── response ─────────┤
-//!   FetchPartSender ◄── parts ───┘  a Fetch response leaves in parts while it arrives
+//!   Broker::ask ──► one task a connection ──► Connect (TCP, TLS, memory)
+//!                      │  negotiate versions, pipeline, keep deadlines, reconnect
+//!   EventSender ◄──────┘  parts of Fetch responses while they arrive, and every answer, in order
 //! ```
 //!
 //! - [`Connect`] opens byte streams; [`TcpConnect`] is the plain one.
@@ -24,7 +23,7 @@ mod connect;
 mod connection;
 mod connections;
 mod error;
-mod fetch_part_sender;
+mod event;
 mod frame;
 mod handshake;
 mod inbox;
@@ -33,11 +32,13 @@ mod options;
 mod read_buffer;
 mod response_reader;
 mod segment_pool;
+mod single_question;
 mod throttle;
 mod version_table;
 
-pub use broker::{Answer, Broker, BrokerRequest, BrokerResponse};
+pub use broker::{Broker, BrokerRequest, BrokerResponse};
 pub use connect::{ByteStream, Connect, TcpConnect};
 pub use connections::Connections;
-pub use fetch_part_sender::{FetchPartSender, FetchParts};
+pub use event::{BrokerEvent, EventSender};
 pub use options::TransportOptions;
+pub use single_question::{Answer, FetchPartSender};

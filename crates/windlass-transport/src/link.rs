@@ -16,10 +16,10 @@ use windlass_protocol::ApiKey;
 use crate::alarm::Alarm;
 use crate::error::TransportError;
 use crate::handshake::Established;
-use crate::inbox::{AnswerSender, Inbox, QueuedRequest};
+use crate::inbox::{Inbox, QueuedRequest};
 use crate::response_reader::ResponseReader;
 use crate::version_table::VersionTable;
-use crate::{BrokerResponse, ByteStream, FetchPartSender, TransportOptions};
+use crate::{BrokerResponse, ByteStream, EventSender, TransportOptions};
 
 /// One read takes at most this much, so that what it brought is still in the cache when it is
 /// looked at, and so that no connection keeps the others waiting.
@@ -31,9 +31,8 @@ pub(crate) struct InFlight {
     pub(crate) correlation_id: i32,
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
-    pub(crate) parts: FetchPartSender,
     /// Nobody, once the caller was told that the deadline passed.
-    answer: Option<AnswerSender>,
+    events: Option<EventSender>,
     deadline: Instant,
     /// From the writing to the deadline.
     patience: Duration,
@@ -42,16 +41,24 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Tells the caller what came of it. A caller that is gone has abandoned the wait.
+    /// Tells the caller what came of it.
     pub(crate) fn answer(&mut self, outcome: Result<BrokerResponse, RequestFailure>) {
-        if let Some(answer) = self.answer.take() {
-            drop(answer.send(outcome));
+        if let Some(events) = self.events.take() {
+            events.answer(outcome);
         }
     }
 
-    /// Whether nobody waits for the answer any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.answer.as_ref().is_none_or(AnswerSender::is_closed)
+    /// Where its events go, as long as somebody waits for them.
+    pub(crate) fn listener(&self) -> Option<&EventSender> {
+        self.events.as_ref().filter(|events| !events.is_abandoned())
+    }
+
+    /// Gives it so much more time.
+    fn postpone(&mut self, time: Duration) {
+        self.deadline += time;
+        if let Some(events) = self.listener() {
+            events.postponed(self.deadline.into_std());
+        }
     }
 
     /// Tells the caller of an error that concerns this request alone.
@@ -220,7 +227,7 @@ impl Link {
     }
 
     fn queue_request(&mut self, queued: QueuedRequest, now: Instant) {
-        if queued.answer.is_closed() {
+        if queued.events.is_abandoned() {
             return;
         }
         if queued.deadline <= now {
@@ -256,8 +263,7 @@ impl Link {
             correlation_id,
             api,
             version,
-            parts: queued.parts,
-            answer: Some(queued.answer),
+            events: Some(queued.events),
             deadline: queued.deadline,
             patience: queued.deadline.saturating_duration_since(now),
             is_late: false,
@@ -331,8 +337,10 @@ impl Link {
         let throttle = self.reader.take_throttle().min(self.max_throttle);
         inbox.throttle(throttle);
         // The broker reads what was sent already only when that time is over.
-        for request in &mut self.in_flight {
-            request.deadline += throttle;
+        if !throttle.is_zero() {
+            for request in &mut self.in_flight {
+                request.postpone(throttle);
+            }
         }
         self.renew_patience();
         advanced

@@ -112,11 +112,9 @@ impl ResponseReader {
     /// away where nobody waits for the answer any more.
     pub(crate) fn hand_on(&mut self, oldest: Option<&InFlight>) {
         self.parts_bytes = 0;
-        match oldest {
-            Some(request) if !request.is_abandoned() && !self.parts.is_empty() => {
-                request.parts.send(std::mem::take(&mut self.parts));
-            }
-            _ => self.parts.clear(),
+        match oldest.and_then(InFlight::listener) {
+            Some(events) => events.parts(std::mem::take(&mut self.parts)),
+            None => self.parts.clear(),
         }
     }
 
@@ -240,7 +238,7 @@ impl ResponseReader {
             self.state = State::Fetch { reader, needed };
             return Ok(false);
         }
-        // All parts are out before the answer is.
+        // All parts are in the channel before the answer is.
         self.hand_on(in_flight.front());
         let mut request = in_flight.pop_front().ok_or(TransportError::Unasked)?;
         match progress {

@@ -1,5 +1,9 @@
 //! The one task that owns the core: carries out what it wants, and tells it what happened.
 
+mod deadlines;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,9 +17,10 @@ use windlass_core::{
     CallbackId, ConsumerCore, Effect, Intent, OperationId, Progress, RebalanceKind, RebalanceNotice,
 };
 use windlass_group::{AssignmentJob, AssignmentToken};
-use windlass_machine::{OutgoingRequest, RequestFailure, RequestId};
-use windlass_transport::{Broker, BrokerRequest, BrokerResponse, FetchPartSender, FetchParts};
+use windlass_machine::{FailureKind, OutgoingRequest, RequestFailure};
+use windlass_transport::{Broker, BrokerEvent, BrokerRequest, BrokerResponse, EventSender};
 
+use self::deadlines::Deadlines;
 use crate::command::{Command, Outcome};
 use crate::{Rebalance, RebalanceHandle, RebalanceListener};
 
@@ -29,9 +34,8 @@ const LARGE_JOB: usize = 10_000;
 /// A computed assignment, under the name to give it back.
 type Computed = (AssignmentToken, Result<Assignment, AssignError>);
 
-/// Something that was under way has ended.
+/// Something that was under way on this side has ended.
 enum Finished {
-    Answer(RequestId, Result<BrokerResponse, RequestFailure>),
     Callback(CallbackId, Result<(), String>),
     Computed(AssignmentToken, Result<Assignment, AssignError>),
 }
@@ -46,10 +50,12 @@ pub(crate) struct Driver {
     answers: BTreeMap<OperationId, oneshot::Sender<Outcome>>,
     attention: Arc<AtomicU64>,
     work: JoinSet<Finished>,
-    parts: (
-        mpsc::UnboundedSender<FetchParts>,
-        mpsc::UnboundedReceiver<FetchParts>,
+    /// Where everything that becomes of a request comes in, in order.
+    events: (
+        mpsc::UnboundedSender<BrokerEvent>,
+        mpsc::UnboundedReceiver<BrokerEvent>,
     ),
+    deadlines: Deadlines,
 }
 
 impl Driver {
@@ -70,7 +76,8 @@ impl Driver {
             answers: BTreeMap::new(),
             attention,
             work: JoinSet::new(),
-            parts: mpsc::unbounded_channel(),
+            events: mpsc::unbounded_channel(),
+            deadlines: Deadlines::default(),
         }
     }
 
@@ -78,20 +85,18 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         let mut abandoned = false;
         while !self.core.is_closed() {
+            self.expire();
             let wakeup = self.core.poll_timeout();
             if wakeup.is_some_and(|wakeup| wakeup.at <= now()) {
                 self.core.handle_timeout(now());
                 self.carry_out();
                 continue;
             }
-            let deadline =
-                wakeup.map_or_else(|| now() + Duration::from_secs(3600), |wakeup| wakeup.at);
+            let wakeup = wakeup.map(|wakeup| wakeup.at);
+            let earliest = wakeup.into_iter().chain(self.deadlines.next()).min();
+            let until = earliest.unwrap_or_else(|| now() + Duration::from_secs(3600));
             tokio::select! {
-                biased;
-                // Parts first: the answer that ends them must not overtake them.
-                Some(parts) = self.parts.1.recv() => {
-                    self.core.on_fetch_parts(parts.request, parts.parts, now());
-                }
+                Some(event) = self.events.1.recv() => self.on_event(event),
                 Some(finished) = self.work.join_next() => self.on_finished(finished),
                 command = self.commands.recv(), if !abandoned => match command {
                     Some(command) => self.on_command(command),
@@ -100,7 +105,8 @@ impl Driver {
                         self.core.submit(OperationId(u64::MAX), Intent::Close, &Progress::default(), now() + FAREWELL, now());
                     }
                 },
-                () = tokio::time::sleep_until(deadline.into()) => self.core.handle_timeout(now()),
+                // What is due is looked at above.
+                () = tokio::time::sleep_until(until.into()) => {}
             }
             self.carry_out();
         }
@@ -121,21 +127,43 @@ impl Driver {
             .submit(operation, intent, &progress, now + timeout, now);
     }
 
-    /// The parts of an answer have all been sent before it, and some may have been since the channel
-    /// was looked at last.
-    fn on_finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
-        while let Ok(parts) = self.parts.1.try_recv() {
-            self.core.on_fetch_parts(parts.request, parts.parts, now());
+    fn on_event(&mut self, event: BrokerEvent) {
+        match event {
+            BrokerEvent::Parts { request, parts } => {
+                self.core.on_fetch_parts(request, parts, now());
+            }
+            BrokerEvent::Postponed { request, deadline } => {
+                self.deadlines.postpone(request, deadline);
+            }
+            BrokerEvent::Answer { request, outcome } if self.deadlines.settle(request) => {
+                match outcome {
+                    Ok(BrokerResponse::Message(response)) => {
+                        self.core.on_response(request, response, now());
+                    }
+                    Ok(BrokerResponse::FetchDone) => self.core.on_fetch_done(request, now()),
+                    Err(failure) => self.core.on_failure(request, failure, now()),
+                }
+            }
+            BrokerEvent::Answer { request, .. } => {
+                tracing::debug!(%request, "answered after it was given up");
+            }
+        }
+    }
+
+    /// Gives up the requests that nobody answers. What has come already is looked at before.
+    fn expire(&mut self) {
+        while self.events.1.is_empty()
+            && let Some(id) = self.deadlines.expired(now())
+        {
+            tracing::error!(request = %id, "neither answered nor failed by its deadline");
+            let failure = RequestFailure::new(FailureKind::TimedOut, format!("{id}: got lost"));
+            self.core.on_failure(id, failure, now());
             self.carry_out();
         }
+    }
+
+    fn on_finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
         match finished {
-            Ok(Finished::Answer(id, Ok(BrokerResponse::Message(response)))) => {
-                self.core.on_response(id, response, now());
-            }
-            Ok(Finished::Answer(id, Ok(BrokerResponse::FetchDone))) => {
-                self.core.on_fetch_done(id, now());
-            }
-            Ok(Finished::Answer(id, Err(failure))) => self.core.on_failure(id, failure, now()),
             Ok(Finished::Callback(id, result)) => self.core.on_callback_done(id, result, now()),
             Ok(Finished::Computed(token, result)) => {
                 self.core.on_assignment_computed(token, result, now());
@@ -181,16 +209,15 @@ impl Driver {
             max_version,
             deadline,
         } = outgoing;
-        let parts = FetchPartSender::new(id, self.parts.0.clone());
+        self.deadlines.set(id, deadline);
+        let events = EventSender::new(id, self.events.0.clone());
         let request = BrokerRequest {
             destination,
             request,
             max_version,
             deadline,
         };
-        let answer = self.broker.send(request, parts);
-        self.work
-            .spawn(async move { Finished::Answer(id, answer.await) });
+        self.broker.ask(request, events);
     }
 
     fn answer(&mut self, operation: OperationId, outcome: Outcome) {

@@ -3,52 +3,83 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use windlass_machine::{Destination, FailureKind, RequestId, RequestOwner};
+use windlass_machine::{Destination, FailureKind, RequestFailure};
 use windlass_model::NodeId;
 use windlass_protocol::fetch_response::FetchPart;
 use windlass_protocol::messages::fetch::{FetchableTopicResponse, PartitionData};
 use windlass_protocol::messages::{FetchRequest, FetchResponse};
 use windlass_protocol::records::RecordBatchBuilder;
-use windlass_transport::{Broker, BrokerResponse, FetchPartSender, FetchParts};
+use windlass_transport::{BrokerEvent, BrokerResponse};
 
 use crate::scripted_broker::{
-    Client, PATIENCE, Running, ScriptedBroker, broker_request, client, failure, frame, heartbeat,
-    number, run,
+    Client, Events, ID, PATIENCE, ScriptedBroker, broker_request, client, frame, heartbeat, number,
 };
 
 const NODE: Destination = Destination::Node(NodeId(1));
 
 /// The receiving end of one fetch.
-struct Fetch {
-    answer: Running,
-    parts: mpsc::UnboundedReceiver<FetchParts>,
-}
+struct Fetch(Events);
 
 fn fetch(client: &mut Client, patience: Duration) -> Fetch {
-    let (sender, parts) = mpsc::unbounded_channel();
     let mut request = broker_request(NODE, FetchRequest::default(), patience);
     // By name: the newest versions know topics by their ids.
     request.max_version = Some(12);
-    let sender = FetchPartSender::new(RequestId::new(RequestOwner::Fetch, 42), sender);
-    let answer = run(client.connections.send(request, sender));
-    Fetch { answer, parts }
+    Fetch(client.listen(request))
 }
 
 impl Fetch {
-    /// Every part, once the answer is there, and in how many messages they came.
-    async fn all(mut self) -> (Vec<FetchPart>, usize) {
-        assert_eq!(self.answer.await.unwrap(), Ok(BrokerResponse::FetchDone));
-        self.parts.close();
+    /// The next parts.
+    async fn parts(&mut self) -> Vec<FetchPart> {
+        match self.0.recv().await {
+            Some(BrokerEvent::Parts { request, parts }) => {
+                assert_eq!(request, ID);
+                assert!(!parts.is_empty());
+                parts
+            }
+            other => panic!("no parts: {other:?}"),
+        }
+    }
+
+    /// Every part, in how many messages they came, and the answer, which is the last event.
+    async fn end(
+        &mut self,
+    ) -> (
+        Vec<FetchPart>,
+        usize,
+        Result<BrokerResponse, RequestFailure>,
+    ) {
         let mut parts = Vec::new();
         let mut messages = 0;
-        while let Some(message) = self.parts.recv().await {
-            assert_eq!(message.request, RequestId::new(RequestOwner::Fetch, 42));
-            messages += 1;
-            parts.extend(message.parts);
+        loop {
+            match self.0.recv().await.unwrap() {
+                BrokerEvent::Parts {
+                    request,
+                    parts: more,
+                } => {
+                    assert_eq!(request, ID);
+                    messages += 1;
+                    parts.extend(more);
+                }
+                BrokerEvent::Answer { outcome, .. } => {
+                    assert!(self.0.recv().await.is_none(), "answered once");
+                    return (parts, messages, outcome);
+                }
+                BrokerEvent::Postponed { .. } => {}
+            }
         }
+    }
+
+    /// Every part of a response that is whole, and in how many messages they came.
+    async fn all(mut self) -> (Vec<FetchPart>, usize) {
+        let (parts, messages, outcome) = self.end().await;
+        assert_eq!(outcome, Ok(BrokerResponse::FetchDone));
         (parts, messages)
+    }
+
+    /// The failure that it must end in.
+    async fn failure(mut self) -> RequestFailure {
+        self.end().await.2.unwrap_err()
     }
 }
 
@@ -127,9 +158,9 @@ async fn batches_are_handed_on_before_the_response_is_complete() {
     broker.write(most).await;
     let mut seen = 0;
     while seen < 41 {
-        seen += batches(&fetch.parts.recv().await.unwrap().parts);
+        seen += batches(&fetch.parts().await);
     }
-    assert!(!fetch.answer.is_finished());
+    assert!(fetch.0.try_recv().is_err(), "it has no end yet");
     broker.write(last).await;
     let (rest, _) = fetch.all().await;
     assert!(matches!(rest.last(), Some(FetchPart::End { .. })));
@@ -173,13 +204,10 @@ async fn parts_before_a_broken_connection_are_kept() {
     let (_client, mut fetch, mut broker, frame) = asked(three_partitions()).await;
     broker.write(&frame[..frame.len() / 2]).await;
     drop(broker);
-    let failure = failure(fetch.answer).await;
+    let (parts, _, outcome) = fetch.end().await;
+    let failure = outcome.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Disconnected);
     assert!(failure.detail.contains("Fetch v12"), "{failure}");
-    let mut parts = Vec::new();
-    while let Ok(message) = fetch.parts.try_recv() {
-        parts.extend(message.parts);
-    }
     let seen = batches(&parts);
     assert!(seen > 10 && seen < 41, "{seen}");
 }
@@ -194,7 +222,7 @@ async fn a_malformed_response_fails_alone() {
     }
     broker.write(&frame).await;
     broker.echo().await;
-    assert_eq!(failure(fetch.answer).await.kind, FailureKind::Undecodable);
+    assert_eq!(fetch.failure().await.kind, FailureKind::Undecodable);
     assert_eq!(number(beat).await, 5);
 }
 
@@ -204,13 +232,12 @@ async fn an_abandoned_fetch_is_read_off_and_thrown_away() {
     let beat = client.send(NODE, heartbeat(5));
     let (first, second) = frame.split_at(frame.len() / 2);
     broker.write(first).await;
-    assert!(fetch.parts.recv().await.is_some());
-    fetch.answer.abort();
-    assert!(fetch.answer.await.unwrap_err().is_cancelled());
+    assert!(!fetch.parts().await.is_empty());
+    fetch.0.close();
     broker.write(second).await;
     broker.echo().await;
     assert_eq!(number(beat).await, 5);
-    let silence = timeout(Duration::from_secs(1), fetch.parts.recv()).await;
+    let silence = timeout(Duration::from_secs(1), fetch.0.recv()).await;
     assert!(matches!(silence, Ok(None)), "{silence:?}");
 }
 
@@ -224,7 +251,7 @@ async fn a_deadline_covers_the_last_byte() {
     let received = broker.request().await.unwrap();
     let frame = frame(&received, three_partitions());
     broker.write(&frame[..frame.len() - 1]).await;
-    assert_eq!(failure(fetch.answer).await.kind, FailureKind::TimedOut);
+    assert_eq!(fetch.failure().await.kind, FailureKind::TimedOut);
     assert_eq!(start.elapsed().as_secs(), 10);
     broker.hung_up().await;
 }

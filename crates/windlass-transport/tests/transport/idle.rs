@@ -7,8 +7,7 @@ use windlass_machine::Destination;
 use windlass_model::NodeId;
 use windlass_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
-use crate::scripted_broker::{PATIENCE, broker_request, client, failure, heartbeat, number, run};
-use windlass_transport::{Broker, FetchPartSender};
+use crate::scripted_broker::{PATIENCE, broker_request, client, failure, heartbeat, number};
 
 const NODE: Destination = Destination::Node(NodeId(1));
 const JOINING: Destination = Destination::Joining(NodeId(1));
@@ -66,7 +65,7 @@ async fn a_join_does_not_wait_behind_one_that_was_given_up() {
     client.know(&[1]);
     let mut join = || {
         let request = broker_request(JOINING, JoinGroupRequest::default(), 5 * MINUTE);
-        run(client.connections.send(request, FetchPartSender::discard()))
+        client.ask(request)
     };
     let given_up = join();
     let mut parked = network.attempt().await.serve().await;

@@ -1,13 +1,16 @@
 //! Which connections there are, and how they end.
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use windlass_machine::{Destination, FailureKind};
 use windlass_model::{BrokerEndpoint, Cluster, NodeId};
-use windlass_transport::Broker;
+use windlass_transport::{Broker, ByteStream, Connect, Connections, TransportOptions};
 
-use crate::scripted_broker::{client, failure, heartbeat, number};
+use crate::scripted_broker::{Client, client, failure, heartbeat, number};
 
 const NODE: Destination = Destination::Node(NodeId(1));
 const COORDINATOR: Destination = Destination::Coordinator(NodeId(1));
@@ -141,4 +144,32 @@ async fn dropping_ends_everything_too() {
     drop(client);
     assert_eq!(failure(answer).await.kind, FailureKind::Closed);
     broker.hung_up().await;
+}
+
+/// A way to brokers with a mistake in it.
+#[derive(Debug)]
+struct Broken;
+
+#[async_trait::async_trait]
+impl Connect for Broken {
+    async fn connect(
+        &self,
+        _: &BrokerEndpoint,
+        _: Option<SocketAddr>,
+    ) -> io::Result<Box<dyn ByteStream>> {
+        panic!("a mistake");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_fails_inside_answers_and_is_made_anew() {
+    let bootstrap = vec![BrokerEndpoint::new("boot-1", 9092)];
+    let options = TransportOptions::default();
+    let connections = Connections::new(Arc::new(Broken), bootstrap, options, 7);
+    let mut client = Client { connections };
+    for number in [1, 2] {
+        let failure = failure(client.send(Destination::Any, heartbeat(number))).await;
+        assert_eq!(failure.kind, FailureKind::Disconnected, "{failure}");
+        assert!(failure.detail.contains("failed inside"), "{failure}");
+    }
 }

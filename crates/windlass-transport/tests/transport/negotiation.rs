@@ -4,11 +4,10 @@ use windlass_machine::{Destination, FailureKind};
 use windlass_protocol::messages::api_versions::ApiVersion;
 use windlass_protocol::messages::{ApiVersionsResponse, MetadataRequest};
 use windlass_protocol::{ApiKey, ErrorCode, ResponseKind};
-use windlass_transport::{Broker, FetchPartSender};
 
 use crate::scripted_broker::{
     Client, Network, PATIENCE, ScriptedBroker, api_versions, broker_request, client, failure,
-    frame, heartbeat, heartbeat_answer, number, run,
+    frame, heartbeat, heartbeat_answer, number,
 };
 
 const NEWEST: i16 = 4;
@@ -30,8 +29,7 @@ async fn a_request_can_limit_its_own_version() {
     let (mut client, mut network) = client(1);
     let mut request = broker_request(Destination::Any, MetadataRequest::default(), PATIENCE);
     request.max_version = Some(9);
-    let answer = client.connections.send(request, FetchPartSender::discard());
-    let _answer = run(answer);
+    let _answer = client.ask(request);
     let mut broker = network.attempt().await.serve().await;
     assert_eq!(broker.request().await.unwrap().header.api_version, 9);
 }

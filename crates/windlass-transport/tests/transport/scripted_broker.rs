@@ -10,7 +10,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
-use windlass_machine::{Destination, RequestFailure};
+use windlass_machine::{Destination, RequestFailure, RequestId, RequestOwner};
 use windlass_model::{BrokerEndpoint, Cluster, NodeId};
 use windlass_protocol::messages::api_versions::ApiVersion;
 use windlass_protocol::messages::{ApiVersionsResponse, HeartbeatRequest, HeartbeatResponse};
@@ -18,8 +18,8 @@ use windlass_protocol::{
     ApiKey, ErrorCode, RequestHeader, RequestKind, ResponseKind, VersionRange,
 };
 use windlass_transport::{
-    Answer, Broker, BrokerRequest, BrokerResponse, ByteStream, Connect, Connections,
-    FetchPartSender, TransportOptions,
+    Broker, BrokerEvent, BrokerRequest, BrokerResponse, ByteStream, Connect, Connections,
+    EventSender, TransportOptions,
 };
 
 /// The size of the pipe in each direction.
@@ -171,8 +171,18 @@ impl Client {
         request: impl Into<RequestKind>,
         patience: Duration,
     ) -> Running {
-        let request = broker_request(destination, request, patience);
-        run(self.connections.send(request, FetchPartSender::discard()))
+        self.ask(broker_request(destination, request, patience))
+    }
+
+    pub(crate) fn ask(&mut self, request: BrokerRequest) -> Running {
+        run(self.listen(request))
+    }
+
+    /// Asks, and gives all that becomes of it.
+    pub(crate) fn listen(&mut self, request: BrokerRequest) -> Events {
+        let (sender, events) = mpsc::unbounded_channel();
+        self.connections.ask(request, EventSender::new(ID, sender));
+        events
     }
 }
 
@@ -192,8 +202,24 @@ pub(crate) fn broker_request(
 /// An answer that is waited for beside the test.
 pub(crate) type Running = tokio::task::JoinHandle<Result<BrokerResponse, RequestFailure>>;
 
-pub(crate) fn run(answer: Answer) -> Running {
-    tokio::spawn(answer)
+/// What becomes of one request.
+pub(crate) type Events = mpsc::UnboundedReceiver<BrokerEvent>;
+
+/// The name of every request of a test: each has a channel of its own.
+pub(crate) const ID: RequestId = RequestId::new(RequestOwner::Fetch, 42);
+
+/// Waits for the answer, which must be the last event.
+pub(crate) fn run(mut events: Events) -> Running {
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            if let BrokerEvent::Answer { request, outcome } = event {
+                assert_eq!(request, ID);
+                assert!(events.recv().await.is_none(), "answered once");
+                return outcome;
+            }
+        }
+        panic!("no answer");
+    })
 }
 
 /// A request that tells its sender by a number.

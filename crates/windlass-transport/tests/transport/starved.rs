@@ -10,9 +10,9 @@ use bytes::BytesMut;
 use windlass_machine::Destination;
 use windlass_model::BrokerEndpoint;
 use windlass_protocol::{ApiKey, RequestHeader, ResponseKind};
-use windlass_transport::{Broker, Connections, FetchPartSender, TcpConnect, TransportOptions};
+use windlass_transport::{Connections, FetchPartSender, TcpConnect, TransportOptions};
 
-use crate::scripted_broker::{api_versions, broker_request, heartbeat, heartbeat_answer, run};
+use crate::scripted_broker::{api_versions, broker_request, heartbeat, heartbeat_answer};
 
 /// A broker on a thread of its own, which no runtime can starve. It answers in a tenth of a second.
 fn prompt_broker() -> u16 {
@@ -53,7 +53,7 @@ async fn an_answer_that_came_in_time_counts_though_nobody_could_look_at_it() {
     );
     let mut ask = |patience| {
         let request = broker_request(Destination::Any, heartbeat(1), patience);
-        run(connections.send(request, FetchPartSender::discard()))
+        tokio::spawn(connections.send(request, FetchPartSender::discard()))
     };
     let warm = ask(Duration::from_secs(5)).await.unwrap();
     warm.unwrap();
