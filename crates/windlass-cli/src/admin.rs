@@ -12,8 +12,7 @@ use windlass::protocol::messages::metadata::{
 };
 use windlass::protocol::{ErrorCode, RequestKind, ResponseKind};
 use windlass::transport::{
-    Broker, BrokerRequest, BrokerResponse, Connections, FetchPartSender, TcpConnect,
-    TransportOptions,
+    Broker, BrokerRequest, BrokerResponse, Connections, TcpConnect, TransportOptions,
 };
 
 use crate::failure::Failure;
@@ -70,11 +69,7 @@ impl Admin {
             max_version,
             deadline: Instant::now() + PATIENCE,
         };
-        match self
-            .connections
-            .send(request, FetchPartSender::discard())
-            .await
-        {
+        match self.connections.send(request).await {
             Ok(BrokerResponse::Message(response)) => Ok(response),
             Ok(BrokerResponse::FetchDone) => Err(Failure::new(
                 "a broker answered with records nobody asked for",

@@ -53,11 +53,12 @@ impl OffsetFetchPurpose {
     fn split(&mut self, results: &OffsetFetchResults) -> Self {
         match self {
             Self::Application(operation) => Self::Application(*operation),
-            Self::Start(waiting) => Self::Start(
-                waiting
-                    .extract_if(.., |partition| results.contains_key(partition))
-                    .collect(),
-            ),
+            Self::Start(waiting) => {
+                let is_answered = |partition: &TopicPartition| results.contains_key(partition);
+                let (answered, rest) = std::mem::take(waiting).into_iter().partition(is_answered);
+                *waiting = rest;
+                Self::Start(answered)
+            }
         }
     }
 }

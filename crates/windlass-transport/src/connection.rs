@@ -13,6 +13,7 @@ use crate::error::TransportError;
 use crate::handshake::establish;
 use crate::inbox::Inbox;
 use crate::link::{End, Link};
+use crate::segment_pool::PoolBudget;
 use crate::{Connect, TransportOptions};
 
 /// The task behind one connection.
@@ -20,6 +21,7 @@ pub(crate) struct Connection {
     destination: Destination,
     connect: Arc<dyn Connect>,
     options: Arc<TransportOptions>,
+    pool: PoolBudget,
     inbox: Inbox,
     /// Which target the next attempt begins with; counts on past the end of the list.
     next_target: usize,
@@ -36,6 +38,7 @@ impl Connection {
         destination: Destination,
         connect: Arc<dyn Connect>,
         options: Arc<TransportOptions>,
+        pool: PoolBudget,
         inbox: Inbox,
         origin: Option<String>,
         seed: u64,
@@ -45,6 +48,7 @@ impl Connection {
             destination,
             connect,
             options,
+            pool,
             inbox,
             next_target: 0,
             next_address: 0,
@@ -139,7 +143,7 @@ impl Connection {
                 .throttle(established.throttle.min(self.options.max_throttle));
             let broker = format!("{} at {place}", self.destination);
             let idle = self.options.idle_limit(self.destination);
-            Link::new(established, &self.options, broker, idle)
+            Link::new(established, &self.options, self.pool.clone(), broker, idle)
         }))
     }
 

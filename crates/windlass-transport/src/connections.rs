@@ -11,6 +11,7 @@ use windlass_model::{BrokerEndpoint, Cluster, NodeId};
 
 use crate::connection::Connection;
 use crate::inbox::{Command, Inbox, QueuedRequest};
+use crate::segment_pool::PoolBudget;
 use crate::{Broker, BrokerRequest, Connect, EventSender, TransportOptions};
 
 /// How many brokers that the metadata does not list are kept in mind: whoever names more than that names
@@ -30,6 +31,7 @@ const MOST_NAMED: usize = 1000;
 pub struct Connections {
     connect: Arc<dyn Connect>,
     options: Arc<TransportOptions>,
+    pool: PoolBudget,
     bootstrap: Vec<BrokerEndpoint>,
     /// The brokers of the newest metadata.
     brokers: BTreeMap<NodeId, BrokerEndpoint>,
@@ -57,6 +59,7 @@ impl Connections {
         rotate(&mut bootstrap, &mut random);
         Self {
             connect,
+            pool: PoolBudget::new(options.pooled_bytes),
             options: Arc::new(options),
             bootstrap,
             brokers: BTreeMap::new(),
@@ -111,6 +114,7 @@ impl Connections {
             destination,
             Arc::clone(&self.connect),
             Arc::clone(&self.options),
+            self.pool.clone(),
             Inbox::new(destination.to_string(), targets, receiver),
             self.origin(destination),
             self.random.next_u64(),

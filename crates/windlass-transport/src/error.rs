@@ -42,7 +42,8 @@ pub(crate) enum TransportError {
     /// A response was announced that is longer than allowed. Nothing of it was buffered.
     #[error(
         "a response of {length} bytes was announced, more than the {limit} allowed: raise \
-         fetch.max.bytes, which that limit follows, or max_response_bytes"
+         fetch.max.bytes, which the limit of max_response_bytes follows, or max_message_bytes for \
+         anything but records"
     )]
     ResponseTooLarge {
         /// The length announced.

@@ -41,4 +41,4 @@ pub use connect::{ByteStream, Connect, TcpConnect};
 pub use connections::Connections;
 pub use event::{BrokerEvent, EventSender};
 pub use options::TransportOptions;
-pub use single_question::{Answer, FetchPartSender};
+pub use single_question::Answer;

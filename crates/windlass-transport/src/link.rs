@@ -18,12 +18,16 @@ use crate::error::TransportError;
 use crate::handshake::Established;
 use crate::inbox::{Inbox, QueuedRequest};
 use crate::response_reader::ResponseReader;
+use crate::segment_pool::PoolBudget;
 use crate::version_table::VersionTable;
 use crate::{BrokerResponse, ByteStream, EventSender, TransportOptions};
 
 /// One read takes at most this much, so that what it brought is still in the cache when it is
 /// looked at, and so that no connection keeps the others waiting.
 const READ_BYTES: usize = 256 * 1024;
+
+/// What the broker does not read waits with its owner beyond this, where its deadline is judged.
+const UNWRITTEN_BYTES: usize = 1024 * 1024;
 
 /// A request whose response is awaited.
 #[derive(Debug)]
@@ -123,6 +127,7 @@ impl Link {
     pub(crate) fn new(
         established: Established,
         options: &TransportOptions,
+        pool: PoolBudget,
         broker: String,
         max_idle: Duration,
     ) -> Self {
@@ -134,7 +139,7 @@ impl Link {
             max_throttle: options.max_throttle,
             output: BytesMut::new(),
             is_unflushed: false,
-            reader: ResponseReader::new(options),
+            reader: ResponseReader::new(options, pool),
             in_flight: VecDeque::new(),
             next_correlation_id: established.next_correlation_id,
             alarm: Alarm::new(),
@@ -220,8 +225,13 @@ impl Link {
         if parked && inbox.waiting.iter().any(joins) {
             return Err(TransportError::Superseded);
         }
-        for request in inbox.waiting.drain(..) {
+        while self.output.len() < UNWRITTEN_BYTES
+            && let Some(request) = inbox.waiting.pop_front()
+        {
             self.queue_request(request, now);
+        }
+        if !inbox.waiting.is_empty() {
+            inbox.obstacle = "the broker does not read what it is sent".to_owned();
         }
         Ok(())
     }
@@ -284,8 +294,12 @@ impl Link {
                 self.is_due = None;
                 return Poll::Ready(Event::Alarm);
             }
+            let was_full = self.output.len() >= UNWRITTEN_BYTES;
             if let Poll::Ready(error) = self.poll_write(context) {
                 return Poll::Ready(Event::Broken(error));
+            }
+            if was_full && self.output.len() < UNWRITTEN_BYTES {
+                return Poll::Ready(Event::Inbox);
             }
             match self.poll_read(context) {
                 Poll::Ready(read) => {

@@ -30,8 +30,11 @@ pub struct TransportOptions {
     /// is kept keeps its whole segment. Between 128 and 256 KiB no difference was measured; 64 KiB
     /// cost more where batches stay buffered.
     pub segment_bytes: usize,
-    /// How many bytes of segments each connection may keep an eye on for use anew.
+    /// How many bytes of segments all connections together may keep an eye on for use anew.
     pub pooled_bytes: usize,
+    /// The longest response to anything but a Fetch, in bytes: ten thousands of members or hundred
+    /// thousands of partitions fit. What it says takes up a multiple of that in memory.
+    pub max_message_bytes: usize,
     /// How long a connection may be idle before it is closed (`connections.max.idle.ms`): less than
     /// the ten minutes after which a broker closes it, so that no request goes into the void.
     pub max_idle: Duration,
@@ -54,7 +57,8 @@ impl Default for TransportOptions {
             max_response_bytes: 100 * 1024 * 1024,
             check_crcs: true,
             segment_bytes: 256 * 1024,
-            pooled_bytes: 8 * 1024 * 1024,
+            pooled_bytes: 16 * 1024 * 1024,
+            max_message_bytes: 16 * 1024 * 1024,
             max_idle: Duration::from_secs(9 * 60),
             max_idle_joining: Duration::from_secs(30),
             max_throttle: Duration::from_secs(30),

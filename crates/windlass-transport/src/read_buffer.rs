@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use crate::segment_pool::{Segment, SegmentPool};
+use crate::segment_pool::{PoolBudget, Segment, SegmentPool};
 
 /// A read into less room than this is not worth its system call.
 const MIN_ROOM_BYTES: usize = 4 * 1024;
@@ -34,10 +34,10 @@ pub(crate) struct ReadBuffer {
 
 impl ReadBuffer {
     /// An empty buffer; nothing is allocated before the first read.
-    pub(crate) fn new(segment_bytes: usize, pooled_bytes: usize) -> Self {
+    pub(crate) fn new(segment_bytes: usize, pool: PoolBudget) -> Self {
         Self {
             segment: Segment::default(),
-            pool: SegmentPool::new(pooled_bytes),
+            pool: SegmentPool::new(pool),
             segment_bytes: segment_bytes.max(MIN_ROOM_BYTES),
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     /// Lets `total` bytes arrive in reads of at most `step`, and says how large the buffer grew and
     /// how often it moved.
     fn fill(total: usize, present: usize, room: Room) -> (usize, usize) {
-        let mut buffer = ReadBuffer::new(128 * 1024, 1024 * 1024);
+        let mut buffer = ReadBuffer::new(128 * 1024, PoolBudget::new(1024 * 1024));
         let mut moves = 0;
         while buffer.len() < present {
             let before = buffer.segment.capacity;
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn small_batches_fill_one_segment_after_the_other() {
-        let mut buffer = ReadBuffer::new(128 * 1024, 1024 * 1024);
+        let mut buffer = ReadBuffer::new(128 * 1024, PoolBudget::new(1024 * 1024));
         let mut addresses = std::collections::BTreeSet::new();
         for _ in 0..1000 {
             buffer.make_room(1000, Room::Segment);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_long_message_leaves_no_large_buffer() {
-        let mut buffer = ReadBuffer::new(128 * 1024, 1024 * 1024);
+        let mut buffer = ReadBuffer::new(128 * 1024, PoolBudget::new(1024 * 1024));
         buffer.make_room(10, Room::Message);
         buffer.bytes().extend_from_slice(&vec![1; 500_000]);
         buffer.segment.capacity = buffer.segment.bytes.capacity();

@@ -14,6 +14,7 @@ use crate::error::TransportError;
 use crate::frame::response_length;
 use crate::link::InFlight;
 use crate::read_buffer::{ReadBuffer, Room};
+use crate::segment_pool::PoolBudget;
 use crate::throttle::{milliseconds, throttle_time};
 use crate::{BrokerResponse, TransportOptions};
 
@@ -30,6 +31,8 @@ pub(crate) struct ResponseReader {
     input: ReadBuffer,
     state: State,
     limit: usize,
+    /// The limit of what is gathered whole.
+    message_limit: usize,
     fetch_options: FetchReaderOptions,
     parts: Vec<FetchPart>,
     parts_bytes: usize,
@@ -56,13 +59,14 @@ enum State {
 }
 
 impl ResponseReader {
-    pub(crate) fn new(options: &TransportOptions) -> Self {
+    pub(crate) fn new(options: &TransportOptions, pool: PoolBudget) -> Self {
         let mut fetch_options = FetchReaderOptions::default();
         fetch_options.check_crcs = options.check_crcs;
         Self {
-            input: ReadBuffer::new(options.segment_bytes, options.pooled_bytes),
+            input: ReadBuffer::new(options.segment_bytes, pool),
             state: State::Length,
             limit: options.max_response_bytes,
+            message_limit: options.max_message_bytes,
             fetch_options,
             parts: Vec::new(),
             parts_bytes: 0,
@@ -142,14 +146,16 @@ impl ResponseReader {
         if self.input.len() == 0 {
             return Ok(false);
         }
-        if in_flight.is_empty() {
-            return Err(TransportError::Unasked);
-        }
+        let request = in_flight.front().ok_or(TransportError::Unasked)?;
         if self.input.len() < 4 {
             return Ok(false);
         }
         let prefix = self.input.bytes().get_u32().to_be_bytes();
-        let length = response_length(prefix, self.limit)?;
+        let limit = match request.api {
+            ApiKey::Fetch => self.limit,
+            _ => self.message_limit.min(self.limit),
+        };
+        let length = response_length(prefix, limit)?;
         self.state = State::Header { length };
         Ok(true)
     }

@@ -1,6 +1,8 @@
 //! Segments that are used again once nobody holds a piece of them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
 
@@ -45,23 +47,54 @@ impl Segment {
     }
 }
 
+/// How many bytes of segments all pools of a client may keep handles on.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolBudget {
+    left: Arc<AtomicUsize>,
+}
+
+impl PoolBudget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self {
+            left: Arc::new(AtomicUsize::new(bytes)),
+        }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: usize| left.checked_sub(bytes);
+        let taken = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        taken.is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 /// Keeps a handle on every segment whose pieces are out. Once the pieces are dropped the handle is
 /// the only one left and the whole segment can be filled again: no copy, no allocation, and never
 /// a write into bytes that somebody still holds.
 #[derive(Debug)]
 pub(crate) struct SegmentPool {
-    limit_bytes: usize,
+    budget: PoolBudget,
     lent: VecDeque<Segment>,
-    lent_bytes: usize,
+}
+
+impl Drop for SegmentPool {
+    fn drop(&mut self) {
+        let lent = self.lent.iter().map(|segment| segment.capacity).sum();
+        self.budget.give_back(lent);
+    }
 }
 
 impl SegmentPool {
-    /// An empty pool that keeps handles on at most this many bytes.
-    pub(crate) const fn new(limit_bytes: usize) -> Self {
+    /// An empty pool that keeps handles as long as there is budget.
+    pub(crate) const fn new(budget: PoolBudget) -> Self {
         Self {
-            limit_bytes,
+            budget,
             lent: VecDeque::new(),
-            lent_bytes: 0,
         }
     }
 
@@ -73,7 +106,7 @@ impl SegmentPool {
             .take(LOOKS)
             .position(|segment| segment.capacity >= capacity && segment.reclaim());
         if let Some(segment) = back.and_then(|index| self.lent.remove(index)) {
-            self.lent_bytes -= segment.capacity;
+            self.budget.give_back(segment.capacity);
             return segment;
         }
         // A segment that somebody keeps for long must not stand in the way of those behind it.
@@ -90,8 +123,7 @@ impl SegmentPool {
     /// memory goes with the last piece: the handles that are kept are those that come back first.
     pub(crate) fn give_back(&mut self, mut segment: Segment) {
         segment.bytes.clear();
-        if self.lent_bytes + segment.capacity <= self.limit_bytes {
-            self.lent_bytes += segment.capacity;
+        if self.budget.take(segment.capacity) {
             self.lent.push_back(segment);
         }
     }
@@ -110,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_segment_is_reused_once_its_pieces_are_dropped() {
-        let mut pool = SegmentPool::new(4096);
+        let mut pool = SegmentPool::new(PoolBudget::new(4096));
         let (mut segment, address) = full_segment(&mut pool);
         let piece = segment.bytes.split_to(1000).freeze();
         pool.give_back(segment);
@@ -128,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_segment_cut_off_to_its_end_is_reused() {
-        let mut pool = SegmentPool::new(4096);
+        let mut pool = SegmentPool::new(PoolBudget::new(4096));
         let (mut segment, address) = full_segment(&mut pool);
         drop(segment.bytes.split_to(1024).freeze());
         pool.give_back(segment);
@@ -137,18 +169,17 @@ mod tests {
 
     #[test]
     fn handles_beyond_the_limit_are_dropped() {
-        let mut pool = SegmentPool::new(2048);
+        let mut pool = SegmentPool::new(PoolBudget::new(2048));
         for _ in 0..5 {
             let segment = Segment::with_capacity(1024);
             pool.give_back(segment);
         }
         assert_eq!(pool.lent.len(), 2);
-        assert_eq!(pool.lent_bytes, 2048);
     }
 
     #[test]
     fn segments_that_are_kept_do_not_stand_in_the_way() {
-        let mut pool = SegmentPool::new(100 * 1024);
+        let mut pool = SegmentPool::new(PoolBudget::new(100 * 1024));
         let mut kept = Vec::new();
         for _ in 0..2 * LOOKS {
             let (mut segment, _) = full_segment(&mut pool);
@@ -163,9 +194,29 @@ mod tests {
 
     #[test]
     fn a_segment_too_small_is_left_alone() {
-        let mut pool = SegmentPool::new(4096);
+        let mut pool = SegmentPool::new(PoolBudget::new(4096));
         pool.give_back(Segment::with_capacity(512));
         assert_eq!(pool.take(1024).capacity, 1024);
         assert_eq!(pool.lent.len(), 1);
+    }
+
+    #[test]
+    fn the_pools_of_a_client_have_one_budget() {
+        let budget = PoolBudget::new(2048);
+        let mut pools = [
+            SegmentPool::new(budget.clone()),
+            SegmentPool::new(budget.clone()),
+        ];
+        for turn in 0..6 {
+            pools[turn % 2].give_back(Segment::with_capacity(1024));
+        }
+        let kept: usize = pools.iter().map(|pool| pool.lent.len()).sum();
+        assert_eq!(kept, 2);
+        let [one, other] = pools;
+        drop((one, other));
+        assert!(
+            budget.take(2048),
+            "a connection that ends gives back its part"
+        );
     }
 }

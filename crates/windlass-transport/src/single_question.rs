@@ -13,22 +13,9 @@ use crate::{Broker, BrokerEvent, BrokerRequest, BrokerResponse, Connections, Eve
 /// Dropping it abandons the request: it may still reach the broker, and its response is thrown away.
 pub type Answer = Pin<Box<dyn Future<Output = Result<BrokerResponse, RequestFailure>> + Send>>;
 
-/// What is done with the parts of a Fetch response whose end alone is waited for.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct FetchPartSender {}
-
-impl FetchPartSender {
-    /// They are thrown away.
-    #[must_use]
-    pub const fn discard() -> Self {
-        Self {}
-    }
-}
-
 impl Connections {
-    /// Asks one thing, whose answer is waited for by itself.
-    pub fn send(&mut self, request: BrokerRequest, _parts: FetchPartSender) -> Answer {
+    /// Asks one thing, whose answer is waited for by itself; of a Fetch, its end.
+    pub fn send(&mut self, request: BrokerRequest) -> Answer {
         let (events, mut receiver) = mpsc::unbounded_channel();
         let id = RequestId::new(RequestOwner::Other(0), 0);
         self.ask(request, EventSender::new(id, events));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc::UnboundedSender;
 use windlass_fetch::TakenRecords;
 use windlass_model::TopicPartition;
@@ -214,30 +214,75 @@ impl<'a> Record<'a> {
         &self.view.headers
     }
 
-    /// The record as a value of its own, free to go to other tasks. Key and value are counted
-    /// references to the batch, so keeping one keeps the whole batch in memory.
+    /// The record as a value of its own, free to go to other tasks. What is small is copied, so that
+    /// who keeps it keeps nothing else; where key, value and headers come to more than 1 KiB they are
+    /// counted references, and keep the memory of the whole batch, or of the segment it came in.
     ///
     /// # Errors
     ///
-    /// [`ConsumerError::Corrupt`] when the headers cannot be read.
+    /// [`ConsumerError::Corrupt`] when the headers cannot be read, or are more than 100,000.
     pub fn to_owned(&self) -> Result<OwnedRecord, ConsumerError> {
+        let corrupt =
+            |error: &dyn fmt::Display| corrupt(self.topic_partition, self.view.offset, error);
         let mut headers = Vec::new();
         for header in self.view.headers.iter() {
-            let header =
-                header.map_err(|error| corrupt(self.topic_partition, self.view.offset, &error))?;
-            headers.push((
-                self.body.slice_ref(header.key),
-                header.value.map(|value| self.body.slice_ref(value)),
-            ));
+            if headers.len() == MOST_HEADERS {
+                return Err(corrupt(&"it has more than 100,000 headers"));
+            }
+            let header = header.map_err(|error| corrupt(&error))?;
+            headers.push((header.key, header.value));
         }
+        let (key, value) = (self.view.key, self.view.value);
+        let held = headers.iter().map(|(name, of)| (Some(*name), *of));
+        let held = held
+            .chain([(key, value)])
+            .flat_map(|(one, other)| [one, other]);
+        let bytes = held.flatten().map(<[u8]>::len).sum();
+        let mut keep = Keep::new(self.body, bytes);
         Ok(OwnedRecord {
             topic_partition: self.topic_partition.clone(),
             offset: self.view.offset,
             timestamp: self.view.timestamp,
-            key: self.view.key.map(|key| self.body.slice_ref(key)),
-            value: self.view.value.map(|value| self.body.slice_ref(value)),
-            headers,
+            key: key.map(|key| keep.bytes(key)),
+            value: value.map(|value| keep.bytes(value)),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (keep.bytes(name), value.map(|value| keep.bytes(value))))
+                .collect(),
         })
+    }
+}
+
+/// So many headers of a record are made values of their own; each takes up some 64 bytes, however short.
+const MOST_HEADERS: usize = 100_000;
+
+/// Records up to this size, in bytes, are copied: a copy costs less than the segment that they would keep.
+const COPIED_BYTES: usize = 1024;
+
+/// Makes values of their own of pieces of a batch.
+enum Keep<'a> {
+    /// As copies, all of one allocation.
+    Copied(BytesMut),
+    /// As references.
+    Shared(&'a Bytes),
+}
+
+impl<'a> Keep<'a> {
+    fn new(body: &'a Bytes, bytes: usize) -> Self {
+        match bytes {
+            0..=COPIED_BYTES => Self::Copied(BytesMut::with_capacity(bytes)),
+            _ => Self::Shared(body),
+        }
+    }
+
+    fn bytes(&mut self, piece: &[u8]) -> Bytes {
+        match self {
+            Self::Copied(copy) => {
+                copy.extend_from_slice(piece);
+                copy.split().freeze()
+            }
+            Self::Shared(body) => body.slice_ref(piece),
+        }
     }
 }
 
@@ -373,10 +418,57 @@ impl<'a> Iterator for BatchIter<'a> {
 }
 
 #[cold]
-fn corrupt(topic_partition: &TopicPartition, offset: i64, error: &BatchError) -> ConsumerError {
+fn corrupt(
+    topic_partition: &TopicPartition,
+    offset: i64,
+    error: &dyn fmt::Display,
+) -> ConsumerError {
     ConsumerError::Corrupt {
         topic_partition: topic_partition.clone(),
         offset,
         detail: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_protocol::records::RecordBatchBuilder;
+
+    use super::*;
+
+    /// The only record of a batch with a value of so many bytes and so many headers.
+    fn only_record(value: usize, headers: usize) -> (Result<OwnedRecord, ConsumerError>, Bytes) {
+        let mut builder = RecordBatchBuilder::new();
+        let all: Vec<(&[u8], Option<&[u8]>)> = vec![(b"", None); headers];
+        builder
+            .append(0, Some(b"key"), Some(&vec![b'v'; value]), &all)
+            .unwrap();
+        let decoded = builder.build().unwrap().decompressed(usize::MAX).unwrap();
+        let partition = TopicPartition::new("t", 0);
+        let record = Record {
+            topic_partition: &partition,
+            body: decoded.body(),
+            view: decoded.records().next().unwrap().unwrap(),
+        };
+        (record.to_owned(), decoded.body().clone())
+    }
+
+    #[test]
+    fn a_small_record_keeps_nothing_but_itself() {
+        for (size, is_copied) in [(1021, true), (1022, false)] {
+            let (record, body) = only_record(size, 0);
+            let record = record.unwrap();
+            assert_eq!(record.key.unwrap(), "key");
+            let value = record.value.unwrap();
+            assert_eq!(value.len(), size);
+            assert_eq!(!body.as_ptr_range().contains(&value.as_ptr()), is_copied);
+        }
+    }
+
+    #[test]
+    fn more_headers_than_anybody_needs_are_refused() {
+        assert_eq!(only_record(1, 100_000).0.unwrap().headers.len(), 100_000);
+        let refused = only_record(1, 100_001).0.unwrap_err();
+        assert!(refused.to_string().contains("100,000 headers"), "{refused}");
     }
 }

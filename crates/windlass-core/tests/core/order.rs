@@ -78,6 +78,10 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+fn set(indexes: &[i32]) -> BTreeSet<TopicPartition> {
+    indexes.iter().copied().map(partition).collect()
+}
+
 /// What the application knows, and what may be committed on account of it.
 struct World {
     scene: Scene,
@@ -139,8 +143,6 @@ impl World {
     }
 
     fn apply(&mut self, operation: &Operation) {
-        let set =
-            |indexes: &[i32]| -> BTreeSet<_> { indexes.iter().copied().map(partition).collect() };
         match operation {
             Operation::Answer(which) => self.scene.answer(*which),
             Operation::Fail(which) => self.scene.fail(*which),
@@ -163,48 +165,8 @@ impl World {
                 }
             }
             Operation::GiveUp => self.scene.give_up_poll(),
-            Operation::Commit { waits } => {
-                let now = self.scene.now;
-                let intent = Intent::Commit {
-                    what: CommitWhat::HandedOut,
-                    retry_until: waits.then(|| now + Duration::from_secs(30)),
-                };
-                // Where a timer commits, it alone does.
-                if !self.by_timer {
-                    self.scene.ask(intent);
-                }
-            }
-            Operation::CommitOffsets(index) => {
-                if let Some((partition, offset)) = self.back_from_given(*index, 0) {
-                    let chosen = partition.clone();
-                    let offsets = BTreeMap::from([(partition, OffsetAndMetadata::new(offset))]);
-                    let intent = Intent::Commit {
-                        what: CommitWhat::Offsets(offsets),
-                        retry_until: None,
-                    };
-                    if !self.by_timer {
-                        // It may stand before that, and commit where it stands next.
-                        self.sought.insert(chosen, 0);
-                        self.scene.ask(intent);
-                    }
-                }
-            }
-            Operation::Pause(indexes) => {
-                let mut partitions = set(indexes);
-                partitions.retain(|one| self.scene.core.fetch().is_assigned(one));
-                let progress = self.scene.application.progress();
-                let returned = self.scene.application.give_back(&partitions);
-                let pause = Intent::Pause {
-                    partitions,
-                    returned,
-                };
-                self.scene.submit(pause, &progress);
-            }
-            Operation::Resume(indexes) => {
-                let mut partitions = set(indexes);
-                partitions.retain(|one| self.scene.core.fetch().is_assigned(one));
-                self.scene.ask(Intent::Resume(partitions));
-            }
+            Operation::Commit { .. } | Operation::CommitOffsets(_) => self.commit(operation),
+            Operation::Pause(_) | Operation::Resume(_) => self.stop_or_go(operation),
             Operation::SeekBack(..) | Operation::Return(_) => self.seek_or_return(operation),
             Operation::Subscribe => self.subscribe(),
             Operation::Unsubscribe => {
@@ -228,6 +190,53 @@ impl World {
             }
         }
         self.check();
+    }
+
+    /// The application commits. Where a timer does that, it alone does.
+    fn commit(&mut self, operation: &Operation) {
+        if self.by_timer {
+            return;
+        }
+        let now = self.scene.now;
+        let intent = match operation {
+            Operation::Commit { waits } => Intent::Commit {
+                what: CommitWhat::HandedOut,
+                retry_until: waits.then(|| now + Duration::from_secs(30)),
+            },
+            Operation::CommitOffsets(index) => {
+                let Some((partition, offset)) = self.back_from_given(*index, 0) else {
+                    return;
+                };
+                // It may stand before that, and commit where it stands next.
+                self.sought.insert(partition.clone(), 0);
+                let offsets = BTreeMap::from([(partition, OffsetAndMetadata::new(offset))]);
+                Intent::Commit {
+                    what: CommitWhat::Offsets(offsets),
+                    retry_until: None,
+                }
+            }
+            _ => return,
+        };
+        self.scene.ask(intent);
+    }
+
+    fn stop_or_go(&mut self, operation: &Operation) {
+        let (Operation::Pause(indexes) | Operation::Resume(indexes)) = operation else {
+            return;
+        };
+        let mut partitions = set(indexes);
+        partitions.retain(|one| self.scene.core.fetch().is_assigned(one));
+        if let Operation::Resume(_) = operation {
+            self.scene.ask(Intent::Resume(partitions));
+            return;
+        }
+        let progress = self.scene.application.progress();
+        let returned = self.scene.application.give_back(&partitions);
+        let pause = Intent::Pause {
+            partitions,
+            returned,
+        };
+        self.scene.submit(pause, &progress);
     }
 
     fn seek_or_return(&mut self, operation: &Operation) {

@@ -7,9 +7,8 @@ use windlass_group::{
     Answering, AssignmentJob, AssignmentToken, CallbackToken, CommitMode, GroupConfig, GroupEvent,
     GroupMachine, GroupState, LeaveMode,
 };
-use windlass_machine::{
-    FailureKind, OutgoingRequest, RequestFailure, RequestId, RequestOwner, SplitMix64,
-};
+use windlass_machine::{FailureKind, OutgoingRequest, RequestFailure, RequestId};
+use windlass_machine::{RequestOwner, SplitMix64};
 use windlass_model::{Generation, OffsetAndMetadata, TopicPartition};
 use windlass_protocol::{RequestKind, ResponseKind};
 
@@ -129,9 +128,8 @@ impl World {
             Step::FetchOffsets(which) => {
                 let asked = partitions("a", &[i32::from(which % 3)]);
                 let deadline = self.now + Duration::from_secs(u64::from(which));
-                let id = self.ask(|machine, now| {
-                    machine.fetch_offsets(asked, Answering::AtOnce, deadline, now)
-                });
+                let how = Answering::AtOnce;
+                let id = self.ask(|one, now| one.fetch_offsets(asked, how, deadline, now));
                 self.questions.insert(id.0);
                 self.settle_events();
             }

@@ -62,6 +62,35 @@ async fn a_response_above_the_limit_is_refused_by_its_length() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_record_may_not_be_as_long_as_records() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let answers = [1, 2].map(|number| client.send(NODE, heartbeat(number)));
+    let length = 16 * 1024 * 1024 + 1_i32;
+    let [first, _] = answer_with(&mut network, answers, &length.to_be_bytes()).await;
+    assert_eq!(first.kind, FailureKind::Undecodable);
+    assert!(first.detail.contains("max_message_bytes"), "{first}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_broker_does_not_read_is_not_written_without_end() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let mut large = heartbeat(0);
+    large.member_id = "m".repeat(30_000);
+    let answers: Vec<Running> = (0..200).map(|_| client.send(NODE, large.clone())).collect();
+    // It is there, and reads nothing.
+    let broker = network.attempt().await.serve().await;
+    let mut unwritten = 0;
+    for answer in answers {
+        let failure = failure(answer).await;
+        unwritten += usize::from(failure.detail.contains("does not read"));
+    }
+    assert!(unwritten > 100, "{unwritten} of 200 were held back");
+    drop(broker);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_negative_length_ends_the_connection() {
     let (mut client, mut network) = client(0);
     client.know(&[1]);

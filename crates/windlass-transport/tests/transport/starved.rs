@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use windlass_machine::Destination;
 use windlass_model::BrokerEndpoint;
 use windlass_protocol::{ApiKey, RequestHeader, ResponseKind};
-use windlass_transport::{Connections, FetchPartSender, TcpConnect, TransportOptions};
+use windlass_transport::{Connections, TcpConnect, TransportOptions};
 
 use crate::scripted_broker::{api_versions, broker_request, heartbeat, heartbeat_answer};
 
@@ -53,7 +53,7 @@ async fn an_answer_that_came_in_time_counts_though_nobody_could_look_at_it() {
     );
     let mut ask = |patience| {
         let request = broker_request(Destination::Any, heartbeat(1), patience);
-        tokio::spawn(connections.send(request, FetchPartSender::discard()))
+        tokio::spawn(connections.send(request))
     };
     let warm = ask(Duration::from_secs(5)).await.unwrap();
     warm.unwrap();
