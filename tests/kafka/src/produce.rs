@@ -46,9 +46,25 @@ impl Cluster {
     pub fn endless(&self, topic: &str, a_second: i64) -> Producing {
         // A producer stays with a partition until it has filled a batch of it: small ones let it go
         // round all partitions several times a second.
+        self.endless_with(topic, a_second, "producer", "batch.size=200\n")
+    }
+
+    /// As [`endless`](Self::endless), to one partition after the other.
+    ///
+    /// # Panics
+    ///
+    /// When Java cannot be started.
+    #[must_use]
+    pub fn endless_in_turn(&self, topic: &str, a_second: i64) -> Producing {
+        let properties =
+            "partitioner.class=org.apache.kafka.clients.producer.RoundRobinPartitioner\n";
+        self.endless_with(topic, a_second, "producer-in-turn", properties)
+    }
+
+    fn endless_with(&self, topic: &str, a_second: i64, name: &str, properties: &str) -> Producing {
         fs::create_dir_all(self.folder()).expect("a folder for the producer's properties");
-        let file = self.folder().join("producer.properties");
-        fs::write(&file, "batch.size=200\n").expect("the producer's properties are written");
+        let file = self.folder().join(format!("{name}.properties"));
+        fs::write(&file, properties).expect("the producer's properties are written");
         let mut java = self.java("org.apache.kafka.tools.VerifiableProducer");
         java.args(["--bootstrap-server", self.bootstrap(), "--topic", topic])
             .args(["--throughput", &a_second.to_string()])

@@ -2,6 +2,7 @@
 //!
 //! `cargo test -p windlass-test-kafka --test kafka [NAME…]` runs the tests whose names contain one of
 //! the words. `WINDLASS_BOOTSTRAP` names a cluster to use in place of one of our own;
+//! A measurement runs only by its whole name.
 //! `WINDLASS_RECORDS` and `WINDLASS_ROUNDS` make the tests larger. Without Java or Maven nothing
 //! runs, which with `CI` set is a failure.
 
@@ -17,6 +18,7 @@ mod foreign;
 mod main_job;
 mod nodes;
 mod poll_interval;
+mod silences;
 mod stage;
 mod static_members;
 mod trail;
@@ -90,6 +92,12 @@ const TESTS: &[Test] = &[
     ),
 ];
 
+/// What is measured, where it is asked for by its name.
+const MEASUREMENTS: &[Test] = &[(
+    "what_does_not_move_is_not_silent",
+    silences::what_does_not_move_is_not_silent,
+)];
+
 /// How many tests run at a time: most of a test is waiting.
 const AT_A_TIME: usize = 2;
 
@@ -103,7 +111,15 @@ fn main() -> ExitCode {
     }
     let names: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     let chosen = |test: &&Test| names.is_empty() || names.iter().any(|name| test.0.contains(*name));
-    let tests: Vec<Test> = TESTS.iter().filter(chosen).copied().collect();
+    let measured = MEASUREMENTS
+        .iter()
+        .filter(|test| names.iter().any(|name| **name == test.0));
+    let tests: Vec<Test> = TESTS
+        .iter()
+        .filter(chosen)
+        .chain(measured)
+        .copied()
+        .collect();
     if words.iter().any(|word| word == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
