@@ -8,12 +8,12 @@ use windlass_model::{OffsetAndMetadata, TopicPartition};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::OffsetCommitResponse;
 
+use crate::classic::CommitGate;
 use crate::commit_verdict::{Claim, Findings, Grounds, Present, Verdict, holds, judge};
 use crate::coordinator::{Coordinator, Incarnation, is_hopeless};
 use crate::event::CommitId;
 use crate::identity::Identity;
 use crate::intent::CommitMode;
-use crate::membership::CommitGate;
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::ownership::Ownership;
 use crate::timer::GroupTimer;

@@ -3,6 +3,7 @@
 use windlass_model::{Cluster, TopicPartition};
 use windlass_protocol::ErrorCode;
 
+use crate::finding::Finding;
 use crate::identity::{Identity, Reset};
 use crate::outputs::Sent;
 use crate::ownership::{Ownership, Tenure};
@@ -52,13 +53,24 @@ impl Present<'_> {
     }
 }
 
-/// What an answer to a commit means for the membership.
+/// What an answer to a commit means for the membership: of each kind the last.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) coordinator_lost: Option<String>,
     pub(crate) rejoin: Option<String>,
     pub(crate) reset: Option<(Reset, String)>,
     pub(crate) fatal: Option<GroupError>,
+}
+
+impl Findings {
+    /// What was found, in the order in which it has to be told.
+    pub(crate) fn in_order(self) -> impl Iterator<Item = Finding> {
+        let lost = self.coordinator_lost.map(Finding::CoordinatorLost);
+        let rejoin = self.rejoin.map(Finding::Rejoin);
+        let reset = self.reset.map(|(reset, why)| Finding::Reset(reset, why));
+        let who = self.fatal.map(Finding::Over).or(reset);
+        [lost, rejoin, who].into_iter().flatten()
+    }
 }
 
 /// What an answer means for one offset.

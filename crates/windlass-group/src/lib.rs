@@ -58,7 +58,8 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
-mod assignment_job;
+mod answer;
+mod classic;
 mod commit;
 mod commit_request;
 mod commit_verdict;
@@ -67,27 +68,18 @@ mod coordinator;
 mod counters;
 mod error;
 mod event;
-mod heartbeat;
+mod finding;
 mod identity;
-mod inquiry;
 mod intent;
-mod join;
-mod leadership;
-mod leave;
 mod machine;
-mod member;
-mod membership;
 mod offset_fetch;
 mod outputs;
 mod ownership;
-mod pacing;
-mod partition_watch;
-mod state;
 mod timer;
-mod turn;
 mod words;
 
-pub use assignment_job::AssignmentJob;
+pub use classic::AssignmentJob;
+pub use classic::GroupState;
 pub use config::GroupConfig;
 pub use counters::GroupCounters;
 pub use error::{CommitError, GroupError, OffsetFetchError};
@@ -97,4 +89,3 @@ pub use event::{
 pub use intent::{CommitMode, LeaveMode};
 pub use machine::GroupMachine;
 pub use offset_fetch::Answering;
-pub use state::GroupState;

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use windlass_assignor::{AssignError, Assignment};
-use windlass_machine::{FailureKind, OutgoingRequest, RequestFailure, RequestId, Wakeup};
+use windlass_machine::{OutgoingRequest, RequestFailure, RequestId, Wakeup};
 use windlass_model::{Cluster, Generation, MemberId, OffsetAndMetadata, TopicName, TopicPartition};
 use windlass_protocol::ResponseKind;
 
+use crate::answer::response_to;
+use crate::classic::Departure;
+use crate::classic::{Hands, Membership};
 use crate::commit::OffsetCommits;
 use crate::commit_verdict::{Findings, Grounds, Present};
 use crate::coordinator::Coordinator;
 use crate::event::{AssignmentToken, CallbackToken, CommitId, OffsetFetchId};
+use crate::finding::Finding;
 use crate::intent::{CommitMode, LeaveMode};
-use crate::membership::{Hands, Membership};
 use crate::offset_fetch::{Answering, OffsetFetches};
 use crate::outputs::{Outputs, Purpose, Sent};
-use crate::state::Departure;
 use crate::timer::GroupTimer;
 use crate::{CommitError, GroupConfig, GroupCounters, GroupError, GroupEvent, GroupState};
 
@@ -88,7 +90,8 @@ impl GroupMachine {
     /// that has not been joined yet, or where there is no membership.
     pub fn request_rejoin(&mut self, reason: &str, now: Instant) {
         self.begin();
-        self.membership.request_rejoin(reason);
+        let (membership, hands) = self.hands(now);
+        membership.request_rejoin(reason, hands);
         self.settle(now);
     }
 
@@ -323,47 +326,39 @@ impl GroupMachine {
         answer: Result<ResponseKind, RequestFailure>,
         now: Instant,
     ) {
-        macro_rules! expect {
-            ($kind:ident) => {
-                match answer {
-                    Ok(ResponseKind::$kind(response)) => Ok(response),
-                    Ok(_) => Err(stray(sent)),
-                    Err(failure) => Err(failure),
-                }
-            };
-        }
-        let (membership, hands) = self.hands(now);
         match sent.purpose {
-            Purpose::JoinGroup => membership.on_join(sent, expect!(JoinGroup), hands),
-            Purpose::SyncGroup => membership.on_sync(sent, expect!(SyncGroup), hands),
-            Purpose::Heartbeat => membership.on_heartbeat(sent, expect!(Heartbeat), hands),
-            Purpose::LeaveGroup => membership.on_leave(sent, &expect!(LeaveGroup), hands),
-            Purpose::DescribeGroups => {
-                membership.on_described(sent, expect!(DescribeGroups), hands);
-            }
             Purpose::FindCoordinator => {
-                let (answer, config) = (expect!(FindCoordinator), self.membership.config());
-                let found = self
-                    .coordinator
-                    .on_answer(answer, config, &mut self.out, now);
-                if let Err(error) = found {
+                let answer = response_to!(sent, answer, FindCoordinator);
+                let (config, out) = (self.membership.config(), &mut self.out);
+                if let Err(error) = self.coordinator.on_answer(answer, config, out, now) {
                     self.give_up(error, now);
                 }
             }
             Purpose::OffsetCommit => {
-                let answer = expect!(OffsetCommit);
+                let answer = response_to!(sent, answer, OffsetCommit);
                 let present = present(&self.membership);
                 let out = &mut self.out;
                 let findings = self.commits.on_answer(sent, answer, &present, out, now);
                 self.apply(sent, findings, now);
             }
             Purpose::OffsetFetch => {
-                let (answer, config) = (expect!(OffsetFetch), self.membership.config());
-                let out = &mut self.out;
+                let answer = response_to!(sent, answer, OffsetFetch);
+                let (config, out) = (self.membership.config(), &mut self.out);
                 let lost = self
                     .offset_fetches
                     .on_answer(sent, answer, config, out, now);
-                self.note_coordinator(sent, lost, now);
+                match lost {
+                    Some(reason) => self.found(sent, Finding::CoordinatorLost(reason), now),
+                    None => self.coordinator.answered(sent.incarnation),
+                }
+            }
+            Purpose::JoinGroup
+            | Purpose::SyncGroup
+            | Purpose::Heartbeat
+            | Purpose::LeaveGroup
+            | Purpose::DescribeGroups => {
+                let (membership, hands) = self.hands(now);
+                membership.on_answer(sent, answer, hands);
             }
         }
     }
@@ -377,37 +372,31 @@ impl GroupMachine {
         }
         let (membership, hands) = self.hands(now);
         if error.is_final() {
-            membership.fail(error, hands);
+            membership.on_finding(Finding::Over(error), hands);
         } else {
             membership.tell(error, hands);
         }
     }
 
     fn apply(&mut self, sent: &Sent, findings: Findings, now: Instant) {
-        self.note_coordinator(sent, findings.coordinator_lost, now);
-        if let Some(reason) = findings.rejoin {
-            self.membership.request_rejoin(&reason);
+        if findings.coordinator_lost.is_none() {
+            self.coordinator.answered(sent.incarnation);
         }
-        let (membership, hands) = self.hands(now);
-        match (findings.fatal, findings.reset) {
-            (Some(error), _) => membership.fail(error, hands),
-            (None, Some((reset, reason))) => membership.reset(reset, &reason, hands),
-            (None, None) => {}
+        for finding in findings.in_order() {
+            self.found(sent, finding, now);
         }
     }
 
-    fn note_coordinator(&mut self, sent: &Sent, lost: Option<String>, now: Instant) {
-        let Some(reason) = lost else {
-            self.coordinator.answered(sent.incarnation);
-            return;
-        };
-        let news = self
-            .coordinator
-            .lost(sent.incarnation, &reason, &mut self.out, now);
-        if news {
-            let (membership, hands) = self.hands(now);
-            membership.on_coordinator_lost(&reason, hands);
+    /// Something was found out about the membership, or about the coordinator that it looked to.
+    fn found(&mut self, sent: &Sent, finding: Finding, now: Instant) {
+        if let Finding::CoordinatorLost(reason) = &finding {
+            let (asked, out) = (sent.incarnation, &mut self.out);
+            if !self.coordinator.lost(asked, reason, out, now) {
+                return;
+            }
         }
+        let (membership, hands) = self.hands(now);
+        membership.on_finding(finding, hands);
     }
 
     /// Lets every part go on until none has anything more to say. Commits come first, so that what
@@ -450,12 +439,4 @@ fn present(membership: &Membership) -> Present<'_> {
         is_joining: membership.is_joining(),
         cluster: membership.cluster(),
     }
-}
-
-fn stray(sent: &Sent) -> RequestFailure {
-    let detail = format!(
-        "the answer to {} was one to another API",
-        sent.purpose.api()
-    );
-    RequestFailure::new(FailureKind::Undecodable, detail)
 }

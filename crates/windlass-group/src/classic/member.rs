@@ -7,11 +7,11 @@ use std::time::Instant;
 use windlass_model::{Cluster, Generation, TopicName, TopicPartitions};
 
 use crate::GroupConfig;
-use crate::heartbeat::Heartbeat;
+use crate::classic::heartbeat::Heartbeat;
+use crate::classic::pacing::JoinPacing;
+use crate::classic::partition_watch::Leftover;
 use crate::identity::Identity;
 use crate::ownership::Ownership;
-use crate::pacing::JoinPacing;
-use crate::partition_watch::Leftover;
 
 /// The part of a membership that outlives its states.
 #[derive(Debug)]

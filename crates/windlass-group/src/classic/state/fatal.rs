@@ -1,8 +1,8 @@
 //! The membership ended with an error.
 
+use crate::classic::state::{State, Unjoined};
+use crate::classic::turn::{Callback, Turn};
 use crate::identity::Reset;
-use crate::state::{State, Unjoined};
-use crate::turn::{Callback, Turn};
 use crate::{GroupError, GroupEvent, GroupState};
 
 /// At rest until the application subscribes again, or goes.

@@ -8,14 +8,15 @@ use windlass_machine::{RequestFailure, RequestId};
 use windlass_model::{TopicName, TopicPartition};
 use windlass_protocol::{ErrorCode, RequestKind};
 
+use crate::classic::leave;
+use crate::classic::member::Member;
+use crate::classic::partition_watch::Leftover;
 use crate::coordinator::{Coordinator, is_hopeless};
 use crate::event::CallbackToken;
 use crate::identity::Reset;
-use crate::member::Member;
 use crate::outputs::{Outputs, Purpose, Sent};
-use crate::partition_watch::Leftover;
 use crate::timer::GroupTimer;
-use crate::{GroupError, GroupEvent, leave};
+use crate::{GroupError, GroupEvent};
 
 /// What a state needs to take its turn: the member it belongs to, the coordinator, somewhere to
 /// speak, and the time.

@@ -3,8 +3,8 @@
 use windlass_protocol::messages::LeaveGroupRequest;
 use windlass_protocol::messages::leave_group::MemberIdentity;
 
-use crate::join;
-use crate::member::Member;
+use crate::classic::join;
+use crate::classic::member::Member;
 
 /// The LeaveGroup of the member as it is now, with its reason (KIP-800).
 pub(crate) fn request(member: &Member, reason: &str) -> LeaveGroupRequest {

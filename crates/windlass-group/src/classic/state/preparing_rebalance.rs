@@ -6,12 +6,13 @@ use windlass_model::{Generation, MemberId, TopicPartition};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::JoinGroupResponse;
 
+use crate::classic::join;
+use crate::classic::state::{CompletingRebalance, Fatal, State, Unjoined};
+use crate::classic::turn::{Callback, Turn};
 use crate::identity::Reset;
 use crate::outputs::{Purpose, Sent};
-use crate::state::{CompletingRebalance, Fatal, State, Unjoined};
 use crate::timer::GroupTimer;
-use crate::turn::{Callback, Turn};
-use crate::{GroupError, GroupState, join};
+use crate::{GroupError, GroupState};
 
 /// Before the join, the application takes leave of what must not be owned while joining: of
 /// everything in an eager group, of topics no longer subscribed to in a cooperative one. A member

@@ -1,9 +1,9 @@
 //! A subscription, but no place in the group.
 
 use crate::GroupState;
+use crate::classic::state::{PreparingRebalance, State};
+use crate::classic::turn::{Callback, Turn};
 use crate::identity::Reset;
-use crate::state::{PreparingRebalance, State};
-use crate::turn::{Callback, Turn};
 
 /// Waits until the application knows what it lost, until the coordinator is known, and until a pause
 /// after a failure is over; then joins.

@@ -8,7 +8,7 @@ use windlass_protocol::EncodeError;
 use windlass_protocol::consumer_protocol::Subscription;
 use windlass_protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 
-use crate::member::Member;
+use crate::classic::member::Member;
 use crate::{GroupConfig, GroupError};
 
 /// The protocol type of every consumer group.

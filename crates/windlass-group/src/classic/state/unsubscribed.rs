@@ -1,7 +1,7 @@
 //! No subscription: the member is at rest.
 
-use crate::state::{State, Unjoined};
-use crate::turn::Turn;
+use crate::classic::state::{State, Unjoined};
+use crate::classic::turn::Turn;
 use crate::words::list_topics;
 
 /// Nothing to do with the group but to commit and fetch offsets for whoever assigns partitions by

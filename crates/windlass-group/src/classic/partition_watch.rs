@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_model::{TopicName, TopicPartition};
 
-use crate::member::ClusterPicture;
+use crate::classic::member::ClusterPicture;
 use crate::words::counted;
 
 /// How many partitions each topic had when the group's assignment was made: when that changes, the

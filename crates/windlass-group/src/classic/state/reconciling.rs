@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use windlass_model::TopicPartition;
 
-use crate::partition_watch::PartitionWatch;
-use crate::state::{PreparingRebalance, Stable, State};
-use crate::turn::{Callback, Turn};
+use crate::classic::partition_watch::PartitionWatch;
+use crate::classic::state::{PreparingRebalance, Stable, State};
+use crate::classic::turn::{Callback, Turn};
 use crate::words::counted;
 use crate::{GroupEvent, GroupState};
 

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use windlass_machine::RequestId;
 
+use crate::classic::state::{State, Unsubscribed};
+use crate::classic::turn::{Callback, Turn};
 use crate::identity::Reset;
 use crate::intent::LeaveMode;
 use crate::outputs::Sent;
-use crate::state::{State, Unsubscribed};
 use crate::timer::GroupTimer;
-use crate::turn::{Callback, Turn};
 use crate::{GroupEvent, GroupState};
 
 /// How the application wants to go.

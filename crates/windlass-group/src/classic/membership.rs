@@ -7,21 +7,25 @@ use std::time::Instant;
 use windlass_assignor::{AssignError, Assignment};
 use windlass_machine::RequestFailure;
 use windlass_model::{Cluster, TopicName};
+use windlass_protocol::ResponseKind;
 use windlass_protocol::messages::describe_groups::DescribeGroupsResponse;
 use windlass_protocol::messages::{
     HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, SyncGroupResponse,
 };
 
+use crate::answer::response_to;
+use crate::classic::heartbeat::Heartbeat;
+use crate::classic::member::Member;
+use crate::classic::state::{Departure, Leaving, Stale, State};
+use crate::classic::turn::Turn;
+use crate::classic::verdict::on_finding;
 use crate::coordinator::Coordinator;
 use crate::event::{AssignmentToken, CallbackToken};
-use crate::heartbeat::{Heartbeat, Pulse};
-use crate::identity::{Identity, Reset};
-use crate::member::Member;
-use crate::outputs::{Outputs, Sent};
+use crate::finding::Finding;
+use crate::identity::Identity;
+use crate::outputs::{Outputs, Purpose, Sent};
 use crate::ownership::Ownership;
-use crate::state::{Departure, Fatal, Leaving, Stale, State, Unjoined};
 use crate::timer::GroupTimer;
-use crate::turn::Turn;
 use crate::{GroupConfig, GroupError, GroupEvent, GroupState};
 
 /// Whether a commit can be sent now, and as whom.
@@ -138,19 +142,9 @@ impl Membership {
         self.turn(hands, |state, turn| Leaving::enter(state, departure, turn));
     }
 
-    pub(crate) fn request_rejoin(&mut self, reason: &str) {
-        match &self.state {
-            State::CompletingRebalance(_) | State::Reconciling(_) | State::Stable(_) => {
-                self.member.rejoin.get_or_insert_with(|| reason.to_owned());
-            }
-            // A join is on its way already, or nobody wants one.
-            State::PreparingRebalance(_)
-            | State::Unjoined(_)
-            | State::Unsubscribed(_)
-            | State::Stale(_)
-            | State::Leaving(_)
-            | State::Fatal(_) => {}
-        }
+    pub(crate) fn request_rejoin(&mut self, reason: &str, hands: Hands<'_>) {
+        let finding = Finding::Rejoin(reason.to_owned());
+        self.on_finding(finding, hands);
     }
 
     pub(crate) fn application_polling(&mut self, polling: bool, hands: Hands<'_>) {
@@ -196,7 +190,31 @@ impl Membership {
 
     // Answers.
 
-    pub(crate) fn on_join(
+    /// The answer to a request of the membership's own.
+    pub(crate) fn on_answer(
+        &mut self,
+        sent: &Sent,
+        answer: Result<ResponseKind, RequestFailure>,
+        hands: Hands<'_>,
+    ) {
+        match sent.purpose {
+            Purpose::JoinGroup => self.on_join(sent, response_to!(sent, answer, JoinGroup), hands),
+            Purpose::SyncGroup => self.on_sync(sent, response_to!(sent, answer, SyncGroup), hands),
+            Purpose::Heartbeat => {
+                self.on_heartbeat(sent, response_to!(sent, answer, Heartbeat), hands);
+            }
+            Purpose::LeaveGroup => {
+                self.on_leave(sent, &response_to!(sent, answer, LeaveGroup), hands);
+            }
+            Purpose::DescribeGroups => {
+                self.on_described(sent, response_to!(sent, answer, DescribeGroups), hands);
+            }
+            // These are not the membership's.
+            Purpose::FindCoordinator | Purpose::OffsetCommit | Purpose::OffsetFetch => {}
+        }
+    }
+
+    fn on_join(
         &mut self,
         sent: &Sent,
         answer: Result<JoinGroupResponse, RequestFailure>,
@@ -211,7 +229,7 @@ impl Membership {
         });
     }
 
-    pub(crate) fn on_sync(
+    fn on_sync(
         &mut self,
         sent: &Sent,
         answer: Result<SyncGroupResponse, RequestFailure>,
@@ -226,7 +244,7 @@ impl Membership {
         });
     }
 
-    pub(crate) fn on_described(
+    fn on_described(
         &mut self,
         sent: &Sent,
         answer: Result<DescribeGroupsResponse, RequestFailure>,
@@ -241,7 +259,7 @@ impl Membership {
         });
     }
 
-    pub(crate) fn on_leave(
+    fn on_leave(
         &mut self,
         sent: &Sent,
         answer: &Result<LeaveGroupResponse, RequestFailure>,
@@ -262,7 +280,7 @@ impl Membership {
         });
     }
 
-    pub(crate) fn on_heartbeat(
+    fn on_heartbeat(
         &mut self,
         sent: &Sent,
         answer: Result<HeartbeatResponse, RequestFailure>,
@@ -270,26 +288,16 @@ impl Membership {
     ) {
         self.turn(hands, |state, turn| {
             match Heartbeat::on_answer(sent, answer, turn) {
-                Pulse::Alive => state,
-                Pulse::Rebalance(reason) => on_rebalance(state, &reason, turn),
-                Pulse::Reset(reset, reason) => on_reset(state, reset, &reason, turn),
-                Pulse::CoordinatorLost(reason) if !turn.coordinator.is_known() => {
-                    state.on_coordinator_lost(turn, &reason)
-                }
-                Pulse::CoordinatorLost(_) => state,
-                Pulse::Over(error) => on_fatal(state, error, turn),
+                Some(finding) => on_finding(state, finding, turn),
+                None => state,
             }
         });
     }
 
     // What commits and offset fetches found out.
 
-    pub(crate) fn on_coordinator_lost(&mut self, reason: &str, hands: Hands<'_>) {
-        self.turn(hands, |state, turn| state.on_coordinator_lost(turn, reason));
-    }
-
-    pub(crate) fn reset(&mut self, reset: Reset, reason: &str, hands: Hands<'_>) {
-        self.turn(hands, |state, turn| on_reset(state, reset, reason, turn));
+    pub(crate) fn on_finding(&mut self, finding: Finding, hands: Hands<'_>) {
+        self.turn(hands, |state, turn| on_finding(state, finding, turn));
     }
 
     pub(crate) fn tell(&mut self, error: GroupError, hands: Hands<'_>) {
@@ -299,10 +307,6 @@ impl Membership {
             }
             state
         });
-    }
-
-    pub(crate) fn fail(&mut self, error: GroupError, hands: Hands<'_>) {
-        self.turn(hands, |state, turn| on_fatal(state, error, turn));
     }
 
     // Time.
@@ -403,51 +407,6 @@ pub(crate) struct Hands<'a> {
     pub(crate) out: &'a mut Outputs,
     pub(crate) now: Instant,
     pub(crate) commit_under_way: bool,
-}
-
-fn on_rebalance(state: State, reason: &str, turn: &mut Turn<'_>) -> State {
-    // Only a settled member joins for it, or one that is about to settle; for all others a join is
-    // under way, or its SyncGroup will be told.
-    if matches!(state, State::Stable(_) | State::Reconciling(_)) {
-        turn.member.rejoin.get_or_insert_with(|| reason.to_owned());
-    }
-    // A leader that has not synced yet assigns for a generation that is void already.
-    if let State::CompletingRebalance(completing) = state {
-        return completing.on_rebalance(turn, reason);
-    }
-    state
-}
-
-fn on_reset(state: State, reset: Reset, reason: &str, turn: &mut Turn<'_>) -> State {
-    match state {
-        // While the group moves to its next generation, the one before is no longer legal: the
-        // answer to the join will bring the new one. Dropping the assignment for that would lose
-        // what a cooperative member rightly keeps.
-        State::PreparingRebalance(preparing)
-            if preparing.is_joining() && reset == Reset::Generation =>
-        {
-            State::PreparingRebalance(preparing)
-        }
-        state @ (State::Unjoined(_)
-        | State::PreparingRebalance(_)
-        | State::CompletingRebalance(_)
-        | State::Reconciling(_)
-        | State::Stable(_)) => Unjoined::after_reset(state, reset, turn, reason),
-        State::Leaving(leaving) => leaving.on_reset(reset, turn, reason),
-        state @ (State::Unsubscribed(_) | State::Stale(_) | State::Fatal(_)) => state,
-    }
-}
-
-fn on_fatal(state: State, error: GroupError, turn: &mut Turn<'_>) -> State {
-    match state {
-        state @ (State::Unjoined(_)
-        | State::PreparingRebalance(_)
-        | State::CompletingRebalance(_)
-        | State::Reconciling(_)
-        | State::Stable(_)) => Fatal::enter(state, error, turn),
-        State::Leaving(leaving) => leaving.on_reset(Reset::MemberId, turn, &error.to_string()),
-        state @ (State::Unsubscribed(_) | State::Stale(_) | State::Fatal(_)) => state,
-    }
 }
 
 /// The uniform answer to something that does not belong to the state.

@@ -1,9 +1,9 @@
 //! The application stopped polling, so the member left.
 
+use crate::classic::state::{State, Unjoined};
+use crate::classic::turn::{Callback, Turn};
 use crate::identity::Reset;
-use crate::state::{State, Unjoined};
 use crate::timer::GroupTimer;
-use crate::turn::{Callback, Turn};
 use crate::{GroupError, GroupState};
 
 /// Waits until the application knows what it lost and polls again.

@@ -4,12 +4,12 @@ use windlass_machine::{RequestFailure, RequestId};
 use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 
-use crate::GroupError;
+use crate::classic::turn::Turn;
 use crate::coordinator::Incarnation;
+use crate::finding::Finding;
 use crate::identity::Reset;
 use crate::outputs::{Purpose, Sent};
 use crate::timer::GroupTimer;
-use crate::turn::Turn;
 
 /// The heartbeats of a member: one at a time, one each interval, one at once to a coordinator that
 /// was just found. Mirrors Kafka's `Heartbeat`.
@@ -19,21 +19,6 @@ pub(crate) struct Heartbeat {
     due: bool,
     /// The coordinator that has been greeted.
     greeted: Incarnation,
-}
-
-/// What an answer means for the membership.
-#[derive(Debug)]
-pub(crate) enum Pulse {
-    /// Nothing changes.
-    Alive,
-    /// The group rebalances.
-    Rebalance(String),
-    /// The coordinator does not accept the member as it is.
-    Reset(Reset, String),
-    /// The coordinator is gone.
-    CoordinatorLost(String),
-    /// The membership is over.
-    Over(GroupError),
 }
 
 impl Heartbeat {
@@ -123,7 +108,7 @@ impl Heartbeat {
         sent: &Sent,
         answer: Result<HeartbeatResponse, RequestFailure>,
         turn: &mut Turn<'_>,
-    ) -> Pulse {
+    ) -> Option<Finding> {
         let asked = &mut turn.member.heartbeat.in_flight;
         asked.take_if(|(id, _)| *id == sent.id);
         let response = match answer {
@@ -131,8 +116,8 @@ impl Heartbeat {
             Err(failure) => {
                 let reason = format!("Heartbeat was not answered: {failure}");
                 return match turn.unanswered(sent, failure) {
-                    Ok(()) => Pulse::CoordinatorLost(reason),
-                    Err(error) => Pulse::Over(error),
+                    Ok(()) => Some(Finding::CoordinatorLost(reason)),
+                    Err(error) => Some(Finding::Over(error)),
                 };
             }
         };
@@ -142,12 +127,12 @@ impl Heartbeat {
         match code {
             ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
                 turn.coordinator_lost(sent, &reason);
-                return Pulse::CoordinatorLost(reason);
+                return Some(Finding::CoordinatorLost(reason));
             }
             // The answer is about somebody this member no longer is.
             _ if !current => {
                 turn.out.counters.late_answers += 1;
-                return Pulse::Alive;
+                return None;
             }
             ErrorCode::NONE | ErrorCode::REBALANCE_IN_PROGRESS => {
                 turn.coordinator_answered(sent);
@@ -156,16 +141,16 @@ impl Heartbeat {
             _ => {}
         }
         match code {
-            ErrorCode::NONE | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => Pulse::Alive,
+            ErrorCode::NONE | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => None,
             ErrorCode::REBALANCE_IN_PROGRESS => {
-                Pulse::Rebalance("the group rebalances: the coordinator answered a heartbeat with REBALANCE_IN_PROGRESS".to_owned())
+                Some(Finding::Rebalance("the group rebalances: the coordinator answered a heartbeat with REBALANCE_IN_PROGRESS".to_owned()))
             }
-            ErrorCode::ILLEGAL_GENERATION => Pulse::Reset(Reset::Generation, reason),
-            ErrorCode::UNKNOWN_MEMBER_ID => Pulse::Reset(Reset::MemberId, reason),
+            ErrorCode::ILLEGAL_GENERATION => Some(Finding::Reset(Reset::Generation, reason)),
+            ErrorCode::UNKNOWN_MEMBER_ID => Some(Finding::Reset(Reset::MemberId, reason)),
             // A heartbeat that was missed: the next one is due in an interval.
             _ => match turn.refusal(Purpose::Heartbeat, code) {
-                Ok(()) => Pulse::Alive,
-                Err(error) => Pulse::Over(error),
+                Ok(()) => None,
+                Err(error) => Some(Finding::Over(error)),
             },
         }
     }

@@ -13,16 +13,17 @@ use windlass_protocol::messages::sync_group::{
     SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse,
 };
 
+use crate::classic::join;
+use crate::classic::leadership::Leadership;
+use crate::classic::partition_watch::PartitionWatch;
+use crate::classic::state::{Fatal, PreparingRebalance, Reconciling, State, Unjoined};
+use crate::classic::turn::Turn;
 use crate::event::AssignmentToken;
 use crate::identity::Reset;
-use crate::leadership::Leadership;
 use crate::outputs::{Purpose, Sent};
-use crate::partition_watch::PartitionWatch;
-use crate::state::{Fatal, PreparingRebalance, Reconciling, State, Unjoined};
 use crate::timer::GroupTimer;
-use crate::turn::Turn;
 use crate::words::counted;
-use crate::{AssignmentJob, GroupError, GroupEvent, GroupState, join};
+use crate::{AssignmentJob, GroupError, GroupEvent, GroupState};
 
 /// A generation without an assignment yet. The leader's work lives here and nowhere else.
 #[derive(Debug)]

@@ -22,8 +22,8 @@ pub(crate) use stale::Stale;
 pub(crate) use unjoined::Unjoined;
 pub(crate) use unsubscribed::Unsubscribed;
 
+use crate::classic::turn::{Callback, Turn};
 use crate::event::CallbackToken;
-use crate::turn::{Callback, Turn};
 
 /// Where a membership stands. The first four names after `Unsubscribed` are those of Kafka's client
 /// (`AbstractCoordinator.MemberState`); the others are named as in its newer `MemberState`.

@@ -6,13 +6,14 @@ use windlass_machine::{RequestFailure, RequestId};
 use windlass_model::TopicName;
 use windlass_protocol::messages::describe_groups::DescribeGroupsResponse;
 
+use crate::GroupState;
+use crate::classic::inquiry;
+use crate::classic::partition_watch::{Leftover, PartitionWatch};
+use crate::classic::state::{PreparingRebalance, State};
+use crate::classic::turn::Turn;
 use crate::outputs::{Purpose, Sent};
-use crate::partition_watch::{Leftover, PartitionWatch};
-use crate::state::{PreparingRebalance, State};
 use crate::timer::GroupTimer;
-use crate::turn::Turn;
 use crate::words::{counted, list_topics};
-use crate::{GroupState, inquiry};
 
 /// Nothing to do but heartbeats, until somebody wants a rebalance.
 #[derive(Debug)]
