@@ -72,6 +72,17 @@ impl From {
             ))),
         }
     }
+
+    /// The offset to begin at in a log with these bounds. They come from two questions, so the end
+    /// may lie before the beginning.
+    fn start(self, beginning: i64, end: i64) -> i64 {
+        match self {
+            Self::Beginning => beginning,
+            Self::End => end,
+            Self::Offset(offset) => offset.min(end).max(beginning),
+            Self::BeforeEnd(count) => end.saturating_sub(count).max(beginning),
+        }
+    }
 }
 
 /// Where to stop.
@@ -133,12 +144,7 @@ async fn assign(
     consumer.assign(partitions).await?;
     for (partition, end) in &ends {
         let beginning = beginnings.get(partition).copied().unwrap_or(0);
-        let start = match from {
-            From::Beginning => beginning,
-            From::End => *end,
-            From::Offset(offset) => offset.clamp(beginning, *end),
-            From::BeforeEnd(count) => end.saturating_sub(count).max(beginning),
-        };
+        let start = from.start(beginning, *end);
         consumer.seek(partition, start).await?;
     }
     let Some(to) = to else {
@@ -172,5 +178,13 @@ mod tests {
         assert_eq!(To::parse("end").unwrap(), To::End);
         assert!(To::parse("-").is_err());
         assert!(To::parse("-1").is_err());
+    }
+
+    #[test]
+    fn a_start_is_found_where_the_end_lies_before_the_beginning() {
+        assert_eq!(From::Offset(5).start(8, 3), 8);
+        assert_eq!(From::BeforeEnd(5).start(8, 3), 8);
+        assert_eq!(From::Offset(5).start(0, 10), 5);
+        assert_eq!(From::Offset(50).start(0, 10), 10);
     }
 }

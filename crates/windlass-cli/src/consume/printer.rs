@@ -49,12 +49,7 @@ impl Printer {
                 go_back(consumer, next).await?;
             }
             printed?;
-            for (partition, batch) in records.by_partition() {
-                self.reached(partition, batch.next_offset());
-            }
-            if records.is_empty() {
-                self.forget_reached(consumer).await?;
-            }
+            self.stop_reached(consumer, &records).await?;
         }
         Ok(())
     }
@@ -93,28 +88,40 @@ impl Printer {
         stops.get(partition).is_none_or(|stop| offset >= *stop)
     }
 
-    fn reached(&mut self, partition: &TopicPartition, next_offset: i64) {
-        if let Some(stops) = &mut self.stops
-            && stops
-                .get(partition)
-                .is_some_and(|stop| next_offset >= *stop)
-        {
-            stops.remove(partition);
-        }
-    }
-
-    /// What is left before a stop may be no records at all: the ends of transactions, and what was
-    /// aborted or compacted away.
-    async fn forget_reached(&mut self, consumer: &mut Consumer) -> Result<(), Failure> {
+    /// Ends the partitions that have reached their stop, so that no more of them is fetched.
+    async fn stop_reached(
+        &mut self,
+        consumer: &mut Consumer,
+        records: &Records,
+    ) -> Result<(), Failure> {
         let Some(stops) = &mut self.stops else {
             return Ok(());
         };
-        for (partition, stop) in std::mem::take(stops) {
-            if consumer.position(&partition).await? < stop {
-                stops.insert(partition, stop);
+        let mut done = Vec::new();
+        for (partition, batch) in records.by_partition() {
+            if stops
+                .get(partition)
+                .is_some_and(|stop| batch.next_offset() >= *stop)
+            {
+                done.push(partition.clone());
             }
         }
-        Ok(())
+        // What is left before a stop may be no records at all: the ends of transactions, and what was
+        // aborted or compacted away. Polls come back empty in the end, since what is done is paused.
+        if records.is_empty() {
+            for (partition, stop) in &*stops {
+                if !done.contains(partition) && consumer.position(partition).await? >= *stop {
+                    done.push(partition.clone());
+                }
+            }
+        }
+        if done.is_empty() {
+            return Ok(());
+        }
+        for partition in &done {
+            stops.remove(partition);
+        }
+        Ok(consumer.pause(&done).await?)
     }
 
     fn print(&self, out: &mut impl Write, record: &Record<'_>) -> Result<(), Failure> {

@@ -1,0 +1,4 @@
+//! The program against the embedded broker, over TCP.
+
+mod consume;
+mod scene;
