@@ -36,6 +36,7 @@ pub struct Progress {
 
 /// Which moment of a partition is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OffsetQuery {
     /// The oldest record that exists.
     Beginning,
@@ -56,6 +57,7 @@ pub struct OffsetAndTimestamp {
 
 /// Where to move a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SeekTo {
     /// To this offset.
     Offset(OffsetAndMetadata),
@@ -65,6 +67,7 @@ pub enum SeekTo {
 
 /// What to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CommitWhat {
     /// Everything given out so far, the record in hand included.
     HandedOut,
@@ -77,6 +80,7 @@ pub enum CommitWhat {
 
 /// What the application asks for.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Intent {
     /// Records, at most this many. Stays open until there are some or [`Intent::EndPoll`].
     Poll {
@@ -139,6 +143,7 @@ impl Intent {
 
 /// What the application is told.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Reply {
     /// It is done.
     Done,

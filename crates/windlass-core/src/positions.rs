@@ -106,7 +106,7 @@ impl ConsumerCore {
             SeekTo::Offset(offset) => self.ledger.move_away(partition, Some(offset)),
             // Nothing lies before that: no commit goes back for what the application is at.
             SeekTo::Reset(OffsetReset::Earliest) => self.ledger.come_back_from(partition),
-            SeekTo::Reset(OffsetReset::Latest | OffsetReset::None) => {
+            SeekTo::Reset(_) => {
                 self.ledger.move_away(partition, None);
             }
         }

@@ -6,6 +6,7 @@ use windlass_model::LeaderEpoch;
 
 /// Which records of transactions are handed out (`isolation.level`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IsolationLevel {
     /// All of them.
     #[default]
@@ -25,6 +26,7 @@ impl IsolationLevel {
 
 /// Where to go when there is no position, or it does not exist any more (`auto.offset.reset`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OffsetReset {
     /// To the oldest record.
     Earliest,
@@ -37,6 +39,7 @@ pub enum OffsetReset {
 
 /// An offset to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OffsetLookup {
     /// That of the oldest record.
     Earliest,
@@ -59,6 +62,7 @@ impl OffsetLookup {
 
 /// Where a partition begins that has just been assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StartPosition {
     /// At a committed offset that will be told by `set_committed`.
     Awaiting,
@@ -76,6 +80,7 @@ pub enum StartPosition {
 /// The settings of a [`FetchMachine`](crate::FetchMachine); Kafka's property names stand in
 /// brackets. Mirrors Kafka's `FetchConfig`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct FetchConfig {
     /// Bytes a broker should gather before it answers (`fetch.min.bytes`).
     pub min_bytes: i32,

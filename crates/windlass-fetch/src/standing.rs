@@ -5,6 +5,7 @@ use std::fmt;
 /// What stands between an assigned partition and its records. Mirrors the fetch states of Kafka's
 /// `SubscriptionState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Standing {
     /// A committed offset will be told.
     Awaiting,

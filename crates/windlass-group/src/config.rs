@@ -9,6 +9,7 @@ use windlass_model::{GroupId, GroupInstanceId};
 /// The settings of a [`GroupMachine`](crate::GroupMachine); Kafka's property names stand in
 /// brackets. Mirrors Kafka's `GroupRebalanceConfig`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct GroupConfig {
     /// The group (`group.id`).
     pub group_id: GroupId,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 /// How a commit is treated when it does not succeed at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CommitMode {
     /// Errors that may pass are waited out, up to the deadline. Mirrors `commitSync`.
     Sync {
@@ -18,6 +19,7 @@ pub enum CommitMode {
 /// Whether the group is told that a member goes (KIP-1092, Kafka's
 /// `CloseOptions.GroupMembershipOperation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LeaveMode {
     /// A dynamic member leaves, a static one stays until its session times out.
     #[default]

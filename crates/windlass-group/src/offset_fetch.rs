@@ -22,6 +22,7 @@ use crate::{GroupConfig, GroupError, GroupEvent, OffsetFetchError};
 
 /// When the answer to a question is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answering {
     /// All of it together.
     AtOnce,

@@ -43,34 +43,33 @@ impl Config {
     /// What the group machine needs; nothing without a group.
     fn group_config(&self) -> Option<GroupConfig> {
         let group_id = self.group_id.as_deref()?;
-        Some(GroupConfig {
-            group_instance_id: self.group_instance_id.as_deref().map(GroupInstanceId::new),
-            client_rack: self.client_rack.clone(),
-            session_timeout: self.session_timeout,
-            heartbeat_interval: self.heartbeat_interval,
-            rebalance_timeout: self.max_poll_interval,
-            request_timeout: self.request_timeout,
-            retry_backoff: self.retry_backoff,
-            retry_backoff_max: self.retry_backoff_max,
-            ..GroupConfig::new(group_id, self.assignors.clone())
-        })
+        let mut config = GroupConfig::new(group_id, self.assignors.clone());
+        config.group_instance_id = self.group_instance_id.as_deref().map(GroupInstanceId::new);
+        config.client_rack = self.client_rack.clone();
+        config.session_timeout = self.session_timeout;
+        config.heartbeat_interval = self.heartbeat_interval;
+        config.rebalance_timeout = self.max_poll_interval;
+        config.request_timeout = self.request_timeout;
+        config.retry_backoff = self.retry_backoff;
+        config.retry_backoff_max = self.retry_backoff_max;
+        Some(config)
     }
 
     fn fetch_config(&self) -> FetchConfig {
-        FetchConfig {
-            min_bytes: self.fetch_min_bytes,
-            max_bytes: self.fetch_max_bytes,
-            max_wait: self.fetch_max_wait,
-            max_partition_bytes: self.max_partition_fetch_bytes,
-            buffer_bytes: self.buffer_bytes,
-            isolation_level: self.isolation_level,
-            offset_reset: self.auto_offset_reset,
-            client_rack: self.client_rack.clone(),
-            metadata_max_age: self.metadata_max_age,
-            request_timeout: self.request_timeout,
-            retry_backoff: self.retry_backoff,
-            retry_backoff_max: self.retry_backoff_max,
-        }
+        let mut config = FetchConfig::default();
+        config.min_bytes = self.fetch_min_bytes;
+        config.max_bytes = self.fetch_max_bytes;
+        config.max_wait = self.fetch_max_wait;
+        config.max_partition_bytes = self.max_partition_fetch_bytes;
+        config.buffer_bytes = self.buffer_bytes;
+        config.isolation_level = self.isolation_level;
+        config.offset_reset = self.auto_offset_reset;
+        config.client_rack = self.client_rack.clone();
+        config.metadata_max_age = self.metadata_max_age;
+        config.request_timeout = self.request_timeout;
+        config.retry_backoff = self.retry_backoff;
+        config.retry_backoff_max = self.retry_backoff_max;
+        config
     }
 
     pub(crate) fn transport_options(&self) -> TransportOptions {

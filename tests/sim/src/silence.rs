@@ -46,6 +46,8 @@ pub(crate) struct Silence {
     ends: BTreeMap<TopicPartition, i64>,
     asking: BTreeSet<Incarnation>,
     rebalancing: BTreeSet<Incarnation>,
+    /// When members were through with their last rebalance.
+    settled: BTreeMap<Incarnation, Instant>,
     longest: Waits,
     over: bool,
 }
@@ -69,9 +71,11 @@ impl Silence {
     }
 
     /// The member begins a rebalance, or is through with it.
-    pub(crate) fn rebalances(&mut self, who: Incarnation, rebalances: bool) {
+    pub(crate) fn rebalances(&mut self, who: Incarnation, rebalances: bool, now: Instant) {
         if !rebalances {
-            self.rebalancing.remove(&who);
+            if self.rebalancing.remove(&who) {
+                self.settled.insert(who, now);
+            }
         } else if self.rebalancing.insert(who) {
             let waits = self.waits.iter_mut().filter(|((of, _), _)| *of == who);
             for (_, wait) in waits {
@@ -80,8 +84,9 @@ impl Silence {
         }
     }
 
-    pub(crate) fn is_rebalancing(&self, who: Incarnation) -> bool {
-        self.rebalancing.contains(&who)
+    /// Whether the member is in a rebalance, or was since then.
+    pub(crate) fn rebalanced_since(&self, who: Incarnation, then: Instant) -> bool {
+        self.rebalancing.contains(&who) || self.settled.get(&who).is_some_and(|at| *at >= then)
     }
 
     /// A rebalance ended for the member; `added` is what it did not have before.
@@ -104,6 +109,7 @@ impl Silence {
         self.waits.retain(|(of, _), _| *of != who);
         self.asking.remove(&who);
         self.rebalancing.remove(&who);
+        self.settled.remove(&who);
     }
 
     /// Records came, and the next wait begins.
@@ -190,8 +196,8 @@ mod tests {
         silence.asks(who, false, at(130));
         silence.asks(who, true, at(500));
         silence.handed_out(who, &events, 6, at(520));
-        silence.rebalances(who, true);
-        silence.rebalances(who, false);
+        silence.rebalances(who, true, at(520));
+        silence.rebalances(who, false, at(520));
         silence.assigned(who, &[]);
         silence.handed_out(who, &events, 7, at(590));
         let expected = Waits {

@@ -11,10 +11,11 @@ use crate::scene::{Scene, at, partition, set};
 const KIB: usize = 1024;
 
 fn small(buffer_kib: usize, partition_kib: i32) -> FetchConfig {
-    FetchConfig {
-        buffer_bytes: buffer_kib * KIB,
-        max_partition_bytes: partition_kib * 1024,
-        ..FetchConfig::default()
+    {
+        let mut config = FetchConfig::default();
+        config.buffer_bytes = buffer_kib * KIB;
+        config.max_partition_bytes = partition_kib * 1024;
+        config
     }
 }
 
@@ -119,10 +120,11 @@ fn every_way_out_releases_what_waited() {
 
 #[test]
 fn partitions_are_first_in_turn_and_brokers_share() {
-    let mut scene = Scene::fetching(FetchConfig {
-        buffer_bytes: 100 * KIB,
-        max_partition_bytes: 1024,
-        ..FetchConfig::default()
+    let mut scene = Scene::fetching({
+        let mut config = FetchConfig::default();
+        config.buffer_bytes = 100 * KIB;
+        config.max_partition_bytes = 1024;
+        config
     });
     let (one, first) = scene.fetch();
     let (other, request) = scene.fetch();

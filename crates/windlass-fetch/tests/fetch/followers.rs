@@ -13,9 +13,10 @@ use crate::scene::{Scene, at};
 
 /// Sent to the follower 2 by the leader 1.
 fn sent_away() -> Scene {
-    let mut scene = Scene::with(FetchConfig {
-        client_rack: Some("here".to_owned()),
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.client_rack = Some("here".to_owned());
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, at(0))]);
@@ -155,11 +156,12 @@ fn a_follower_over_whose_quota_this_client_is_is_not_left_for_the_leader() {
 
 /// The lease of the follower has ended, and its fetch is under way still.
 fn lease_over() -> (Scene, windlass_machine::OutgoingRequest) {
-    let mut scene = Scene::with(FetchConfig {
-        client_rack: Some("here".to_owned()),
-        isolation_level: IsolationLevel::ReadCommitted,
-        metadata_max_age: Duration::from_secs(10),
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.client_rack = Some("here".to_owned());
+        config.isolation_level = IsolationLevel::ReadCommitted;
+        config.metadata_max_age = Duration::from_secs(10);
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, at(0))]);

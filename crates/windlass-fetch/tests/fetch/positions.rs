@@ -11,9 +11,10 @@ use crate::batches::dense;
 use crate::scene::{Scene, at, epoch, partition, set};
 
 fn awaiting(reset: OffsetReset) -> Scene {
-    let mut scene = Scene::with(FetchConfig {
-        offset_reset: reset,
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.offset_reset = reset;
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, StartPosition::Awaiting)]);

@@ -14,9 +14,10 @@ use crate::scene::{Scene, TOPIC, at, partition};
 
 /// A partition that has read up to offset 5 of a log, with more in the queue, and its next fetch.
 fn reading(offset_reset: OffsetReset) -> (Scene, OutgoingRequest) {
-    let mut scene = Scene::with(FetchConfig {
-        offset_reset,
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.offset_reset = offset_reset;
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, at(0))]);
@@ -80,9 +81,10 @@ fn without_a_policy_a_new_log_is_an_error() {
 
 #[test]
 fn a_reset_to_the_end_of_the_old_log_is_one_to_the_start_of_the_new() {
-    let mut scene = Scene::with(FetchConfig {
-        offset_reset: OffsetReset::Latest,
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.offset_reset = OffsetReset::Latest;
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, windlass_fetch::StartPosition::Awaiting)]);

@@ -13,9 +13,10 @@ use crate::scene::{Scene, at, partition};
 const OUT: ErrorCode = ErrorCode::OFFSET_OUT_OF_RANGE;
 
 fn one(reset: OffsetReset) -> Scene {
-    let mut scene = Scene::with(FetchConfig {
-        offset_reset: reset,
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.offset_reset = reset;
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, at(10))]);

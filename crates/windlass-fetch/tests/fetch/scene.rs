@@ -47,9 +47,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        Self::with(FetchConfig {
-            offset_reset: OffsetReset::Earliest,
-            ..FetchConfig::default()
+        Self::with({
+            let mut config = FetchConfig::default();
+            config.offset_reset = OffsetReset::Earliest;
+            config
         })
     }
 

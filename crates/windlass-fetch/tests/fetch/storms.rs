@@ -65,9 +65,10 @@ fn an_empty_answer_that_comes_too_soon_is_followed_by_a_pause() {
         respond(scene, Part::of(0));
     });
     assert!((15..40).contains(&count), "{count}");
-    let impatient = FetchConfig {
-        max_wait: Duration::ZERO,
-        ..FetchConfig::default()
+    let impatient = {
+        let mut config = FetchConfig::default();
+        config.max_wait = Duration::ZERO;
+        config
     };
     let count = fetches_in_ten_seconds(impatient, |scene| respond(scene, Part::of(0)));
     assert!((500..1500).contains(&count), "{count}");
@@ -165,10 +166,11 @@ fn a_seek_does_not_wait_for_a_broker_that_does_not() {
 
 #[test]
 fn a_batch_that_does_not_fit_is_asked_for_with_more_room() {
-    let config = FetchConfig {
-        max_bytes: 4096,
-        max_partition_bytes: 1024,
-        ..FetchConfig::default()
+    let config = {
+        let mut config = FetchConfig::default();
+        config.max_bytes = 4096;
+        config.max_partition_bytes = 1024;
+        config
     };
     let mut scene = Scene::with(config);
     scene.leaders(&[(1, 5)]);

@@ -9,9 +9,10 @@ use crate::batches::{dense, idempotent, marker, sparse, transactional};
 use crate::scene::{Scene, at};
 
 fn reading(isolation_level: IsolationLevel) -> Scene {
-    let mut scene = Scene::with(FetchConfig {
-        isolation_level,
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.isolation_level = isolation_level;
+        config
     });
     scene.leaders(&[(1, 5)]);
     scene.assign(&[(0, at(0))]);

@@ -14,9 +14,10 @@ use crate::scene::{Scene, at, at_epoch, epoch, partition};
 const OK: ErrorCode = ErrorCode::NONE;
 
 fn standing_at(reset: OffsetReset, start: StartPosition) -> Scene {
-    let mut scene = Scene::with(FetchConfig {
-        offset_reset: reset,
-        ..FetchConfig::default()
+    let mut scene = Scene::with({
+        let mut config = FetchConfig::default();
+        config.offset_reset = reset;
+        config
     });
     scene.leaders(&[(1, 7)]);
     scene.assign(&[(0, start)]);

@@ -28,6 +28,7 @@ use crate::event::CallbackToken;
 /// Where a membership stands. The first four names after `Unsubscribed` are those of Kafka's client
 /// (`AbstractCoordinator.MemberState`); the others are named as in its newer `MemberState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum GroupState {
     /// No subscription: at rest. Commits go out without a membership.
     Unsubscribed,

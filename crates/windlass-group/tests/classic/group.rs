@@ -268,9 +268,10 @@ fn the_dead_are_replaced() {
 
 #[test]
 fn a_static_member_that_comes_back_disturbs_nobody() {
-    let fixed = |name: &str| GroupConfig {
-        group_instance_id: Some(name.into()),
-        ..config(&["range"])
+    let fixed = |name: &str| {
+        let mut config = config(&["range"]);
+        config.group_instance_id = Some(name.into());
+        config
     };
     let mut group = Group::new();
     for name in ["a", "b", "c"] {
@@ -293,9 +294,10 @@ fn a_static_member_that_comes_back_disturbs_nobody() {
 
 #[test]
 fn the_second_holder_of_an_instance_id_fences_the_first() {
-    let fixed = || GroupConfig {
-        group_instance_id: Some("a".into()),
-        ..config(&["range"])
+    let fixed = || {
+        let mut config = config(&["range"]);
+        config.group_instance_id = Some("a".into());
+        config
     };
     let mut group = Group::new();
     let first = group.add(fixed());

@@ -65,12 +65,13 @@ pub(crate) fn start() -> Instant {
 /// A member of group `g` that knows these strategies, with short times.
 pub(crate) fn config(assignors: &[&str]) -> GroupConfig {
     let assignors = assignors.iter().map(|name| by_name(name).unwrap());
-    GroupConfig {
-        session_timeout: Duration::from_secs(10),
-        heartbeat_interval: Duration::from_secs(3),
-        rebalance_timeout: Duration::from_secs(60),
-        request_timeout: Duration::from_secs(30),
-        ..GroupConfig::new("g", assignors.collect())
+    {
+        let mut config = GroupConfig::new("g", assignors.collect());
+        config.session_timeout = Duration::from_secs(10);
+        config.heartbeat_interval = Duration::from_secs(3);
+        config.rebalance_timeout = Duration::from_secs(60);
+        config.request_timeout = Duration::from_secs(30);
+        config
     }
 }
 

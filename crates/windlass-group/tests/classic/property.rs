@@ -35,10 +35,11 @@ fn settings(which: u8) -> GroupConfig {
         1 => &["cooperative-sticky"],
         _ => &["sticky", "cooperative-sticky"],
     };
-    GroupConfig {
-        group_instance_id: (which % 4 == 3).then(|| "i".into()),
-        rebalance_timeout: Duration::from_secs(u64::from(which % 5) * 30 + 5),
-        ..config(assignors)
+    {
+        let mut config = config(assignors);
+        config.group_instance_id = (which % 4 == 3).then(|| "i".into());
+        config.rebalance_timeout = Duration::from_secs(u64::from(which % 5) * 30 + 5);
+        config
     }
 }
 

@@ -11,9 +11,10 @@ use crate::script::{
 };
 
 fn fixed() -> GroupConfig {
-    GroupConfig {
-        group_instance_id: Some("instance".into()),
-        ..config(&["range"])
+    {
+        let mut config = config(&["range"]);
+        config.group_instance_id = Some("instance".into());
+        config
     }
 }
 

@@ -184,7 +184,11 @@ impl World {
         self.members.get(&who).is_some_and(|member| {
             // While the group moves on, commits wait; others may keep it from arriving anywhere.
             let out_of_time = now.saturating_duration_since(since) >= limit;
-            let rebalances = self.silence.is_rebalancing(who);
+            // What goes out when that is over still has its way to go.
+            let round_trip = self.options.latency * 2;
+            let rebalances = now
+                .checked_sub(round_trip)
+                .is_some_and(|then| self.silence.rebalanced_since(who, then));
             // What the application was handed it had already lost when it asked.
             let handed_out_at = member.troubles.away_since;
             let lost = member.troubles.lost.is_some() && member.troubles.lost >= handed_out_at;

@@ -142,7 +142,7 @@ impl World {
         } else {
             member.troubles.away_since.get_or_insert(now);
         }
-        self.silence.rebalances(who, rebalances);
+        self.silence.rebalances(who, rebalances, now);
         self.silence.asks(who, asks, now);
     }
 

@@ -41,11 +41,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let scene = Scene::with(FetchConfig {
-            offset_reset: OffsetReset::Earliest,
-            buffer_bytes: BUFFER,
-            max_partition_bytes: i32::try_from(MOST_OF_ONE).unwrap(),
-            ..FetchConfig::default()
+        let scene = Scene::with({
+            let mut config = FetchConfig::default();
+            config.offset_reset = OffsetReset::Earliest;
+            config.buffer_bytes = BUFFER;
+            config.max_partition_bytes = i32::try_from(MOST_OF_ONE).unwrap();
+            config
         });
         let mut world = Self {
             scene,
