@@ -285,7 +285,10 @@ impl Line {
         let version = ours.min(theirs);
         let mut body = self.call(&outgoing.request, version)?;
         if api != ApiKey::Fetch {
-            let response = ResponseKind::decode(api, version, &body)?;
+            let mut response = ResponseKind::decode(api, version, &body)?;
+            if let ResponseKind::Metadata(metadata) = &mut response {
+                metadata.drop_lagging_epochs(version);
+            }
             self.tell(Arrival::Answer(outgoing.id, response));
             return Ok(());
         }

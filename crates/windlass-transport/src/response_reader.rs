@@ -209,7 +209,10 @@ impl ResponseReader {
         let mut request = in_flight.pop_front().ok_or(TransportError::Unasked)?;
         let body = self.input.bytes().split_to(length);
         match ResponseKind::decode(request.api, request.version, &body) {
-            Ok(response) => {
+            Ok(mut response) => {
+                if let ResponseKind::Metadata(metadata) = &mut response {
+                    metadata.drop_lagging_epochs(request.version);
+                }
                 self.throttle = self.throttle.max(throttle_time(&response));
                 request.answer(Ok(BrokerResponse::Message(response)));
             }

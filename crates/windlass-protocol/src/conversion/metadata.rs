@@ -1,7 +1,7 @@
 //! Metadata had no null before version 1: an empty list of topics meant all of them.
 
 use crate::encode_error::EncodeError;
-use crate::messages::metadata::{MetadataRequest, MetadataRequestBefore1};
+use crate::messages::metadata::{MetadataRequest, MetadataRequestBefore1, MetadataResponse};
 
 impl TryFrom<&MetadataRequest> for MetadataRequestBefore1 {
     type Error = EncodeError;
@@ -36,6 +36,25 @@ impl From<MetadataRequestBefore1> for MetadataRequest {
         Self {
             topics: (!old.topics.is_empty()).then_some(old.topics),
             ..Self::default()
+        }
+    }
+}
+
+/// The first version of Metadata whose leader epochs are those that the leaders hold (KAFKA-9212).
+const FIRST_TRUE_EPOCHS: i16 = 9;
+
+impl MetadataResponse {
+    /// Takes out the leader epochs where a response of this version has them from a controller that lags
+    /// behind during a reassignment (Kafka 2.1 to 2.3): who put one into a request would be fenced for as
+    /// long. A request without an epoch is not.
+    pub fn drop_lagging_epochs(&mut self, version: i16) {
+        if version >= FIRST_TRUE_EPOCHS {
+            return;
+        }
+        for topic in &mut self.topics {
+            for partition in &mut topic.partitions {
+                partition.leader_epoch = -1;
+            }
         }
     }
 }

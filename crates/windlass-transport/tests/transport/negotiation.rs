@@ -2,8 +2,10 @@
 
 use windlass_machine::{Destination, FailureKind};
 use windlass_protocol::messages::api_versions::ApiVersion;
-use windlass_protocol::messages::{ApiVersionsResponse, MetadataRequest};
+use windlass_protocol::messages::metadata::{MetadataResponsePartition, MetadataResponseTopic};
+use windlass_protocol::messages::{ApiVersionsResponse, MetadataRequest, MetadataResponse};
 use windlass_protocol::{ApiKey, ErrorCode, ResponseKind};
+use windlass_transport::BrokerResponse;
 
 use crate::scripted_broker::{
     Client, Network, PATIENCE, ScriptedBroker, api_versions, broker_request, client, failure,
@@ -32,6 +34,37 @@ async fn a_request_can_limit_its_own_version() {
     let _answer = client.ask(request);
     let mut broker = network.attempt().await.serve().await;
     assert_eq!(broker.request().await.unwrap().header.api_version, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leader_epochs_that_lag_behind_are_not_believed() {
+    for (newest, believed) in [(8, -1), (9, 5)] {
+        let (mut client, mut network) = client(1);
+        let answer = client.send(Destination::Any, MetadataRequest::default());
+        let mut broker = network.attempt().await.accept();
+        let limits = [(ApiKey::Metadata, 0, newest)];
+        broker.negotiate_only(&limits).await;
+        let received = broker.request().await.unwrap();
+        let partition = MetadataResponsePartition {
+            leader_epoch: 5,
+            ..MetadataResponsePartition::default()
+        };
+        let topic = MetadataResponseTopic {
+            name: Some("t".to_owned()),
+            partitions: vec![partition],
+            ..MetadataResponseTopic::default()
+        };
+        let response = MetadataResponse {
+            topics: vec![topic],
+            ..MetadataResponse::default()
+        };
+        broker.answer(&received, response).await;
+        let Ok(BrokerResponse::Message(ResponseKind::Metadata(told))) = answer.await.unwrap()
+        else {
+            panic!("no metadata");
+        };
+        assert_eq!(told.topics[0].partitions[0].leader_epoch, believed);
+    }
 }
 
 #[tokio::test(start_paused = true)]
