@@ -56,8 +56,7 @@ impl Cluster {
     /// When Java cannot be started.
     #[must_use]
     pub fn endless_in_turn(&self, topic: &str, a_second: i64) -> Producing {
-        let properties =
-            "partitioner.class=org.apache.kafka.clients.producer.RoundRobinPartitioner\n";
+        let properties = "partitioner.class=org.apache.kafka.clients.producer.RoundRobinPartitioner\nlinger.ms=5\n";
         self.endless_with(topic, a_second, "producer-in-turn", properties)
     }
 

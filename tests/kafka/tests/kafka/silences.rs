@@ -31,8 +31,9 @@ pub(crate) fn what_does_not_move_is_not_silent(stage: &Stage) -> Result<String, 
     await_settled(&group.log, &members, PARTITIONS);
     let producing = cluster.endless_in_turn(&topic, A_SECOND);
     go_on(&group);
-    sleep(MOMENT);
-    let mut told = vec![during(&group, "nothing", || sleep(2 * MOMENT))];
+    // A producer in Java is slow at first.
+    sleep(10 * MOMENT);
+    let mut told = vec![during(&group, "nothing", || sleep(4 * MOMENT))];
     told.push(during(&group, "a join", || {
         members.push(group.start("m7"));
         sleep(MOMENT);
@@ -49,6 +50,7 @@ pub(crate) fn what_does_not_move_is_not_silent(stage: &Stage) -> Result<String, 
         await_settled(&group.log, &members, PARTITIONS);
         sleep(MOMENT);
     }));
+    told.push(during(&group, "nothing again", || sleep(4 * MOMENT)));
     producing.stop();
     members.into_iter().for_each(Member::stop);
     group.log.assert_sound();
