@@ -7,11 +7,7 @@ use windlass_group::{CallbackToken, CommitId};
 use windlass_machine::Wakeup;
 use windlass_model::{Generation, MemberId, TopicPartition};
 
-use crate::RebalanceKind;
-
-/// The name of a call to the listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CallbackId(pub u64);
+use crate::{CallbackId, RebalanceKind};
 
 /// How far a handover is. Whatever it waits for has been there when the wait began, and each wait but
 /// the one for the application, which `max.poll.interval.ms` bounds, has a bound of its own.

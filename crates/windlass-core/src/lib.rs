@@ -31,8 +31,7 @@ pub use self::application::{Application, CutRecord, NextStep};
 pub use self::config::CoreConfig;
 pub use self::core::ConsumerCore;
 pub use self::error::{Advice, ConsumerError};
-pub use self::handover::CallbackId;
 pub use self::operation::{
-    CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId, Progress,
+    CallbackId, CommitWhat, Effect, Intent, OffsetAndTimestamp, OffsetQuery, OperationId, Progress,
     RebalanceKind, RebalanceNotice, Reply, SeekTo,
 };

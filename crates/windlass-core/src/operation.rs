@@ -13,11 +13,14 @@ use windlass_model::{
 };
 
 use crate::ConsumerError;
-use crate::handover::CallbackId;
 
 /// The name of something the application asked for; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
+
+/// The name of a call to the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallbackId(pub u64);
 
 /// How far the application is with what it was handed: it came back from everything of all polls up
 /// to `through`, was given everything of all polls up to `given`, and of the poll after that what lies

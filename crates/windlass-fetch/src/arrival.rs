@@ -7,7 +7,7 @@ use windlass_model::TopicPartition;
 use windlass_protocol::fetch_response::PartitionEnd;
 use windlass_protocol::records::{BatchError, BatchHeader, ControlRecordType, RecordBatch};
 
-use crate::machine::InFlight;
+use crate::in_flight::InFlight;
 use crate::{FetchError, FetchEvent, FetchMachine, IsolationLevel};
 
 /// What a control batch may grow to when it is looked into.

@@ -4,44 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use windlass_machine::{RequestFailure, RequestId};
-use windlass_model::{LeaderEpoch, NodeId, TopicId, TopicName, TopicPartition};
+use windlass_model::{LeaderEpoch, NodeId, TopicId, TopicPartition};
 use windlass_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 
 use crate::FetchMachine;
 use crate::aborted::AbortedTransactions;
-use crate::machine::InFlight;
+use crate::in_flight::{FetchInFlight, InFlight};
 use crate::partition::PartitionState;
 use crate::source::SHORT_WAIT;
 
 /// The last version of Fetch that names topics; later ones go by topic id (KIP-516).
 const LAST_VERSION_BY_NAME: i16 = 12;
-
-/// A fetch under way.
-#[derive(Clone, Debug)]
-pub(crate) struct FetchInFlight {
-    pub(crate) node: NodeId,
-    /// The epoch each partition had when it was asked for.
-    pub(crate) asked: BTreeMap<TopicPartition, u64>,
-    /// The names that go with the topic ids of the request.
-    pub(crate) names: BTreeMap<TopicId, TopicName>,
-    /// The partition whose part of the response is arriving.
-    pub(crate) current: Option<TopicPartition>,
-    /// What this response says of aborted transactions in it. It goes with this response alone: that of
-    /// another broker may say less.
-    pub(crate) aborted: AbortedTransactions,
-    /// Up to where transactions are decided in it, as this response has it.
-    pub(crate) last_stable_offset: Option<i64>,
-    /// The brokers that this response names as leaders of what was asked for.
-    pub(crate) hinted: BTreeSet<NodeId>,
-    /// Whether a batch of it came.
-    pub(crate) has_batches: bool,
-    /// Whether the broker said anything of what was asked for.
-    pub(crate) answered: bool,
-    /// Whether the next fetch will not be the same again.
-    pub(crate) progressed: bool,
-    /// An answer with nothing in it is not to be expected before.
-    pub(crate) patient_until: Instant,
-}
 
 /// What is to be fetched from one broker.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use windlass_protocol::ErrorCode;
 use windlass_protocol::fetch_response::{FetchPart, FetchedPartition, NodeEndpoint};
 
 use crate::aborted::AbortedTransactions;
-use crate::machine::InFlight;
+use crate::in_flight::InFlight;
 use crate::{FetchError, FetchEvent, FetchMachine};
 
 impl FetchMachine {

@@ -2,7 +2,7 @@
 
 use windlass_model::TopicPartition;
 
-use crate::machine::InFlight;
+use crate::in_flight::InFlight;
 use crate::{FetchMachine, IsolationLevel, Position, Standing, Tally};
 
 impl FetchMachine {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use windlass_model::{Cluster, LeaderEpoch, OffsetAndMetadata, TopicPartition};
 
-use crate::machine::InFlight;
+use crate::in_flight::InFlight;
 use crate::partition::{PartitionState, Stage};
 use crate::{
     FetchError, FetchMachine, OffsetReset, Position, Standing, StartPosition, TakenRecords,

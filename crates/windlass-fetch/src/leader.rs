@@ -6,7 +6,7 @@ use windlass_machine::RequestId;
 use windlass_model::{LeaderEpoch, NodeId, TopicPartition};
 use windlass_protocol::fetch_response::LeaderIdAndEpoch;
 
-use crate::machine::InFlight;
+use crate::in_flight::InFlight;
 use crate::{FetchError, FetchEvent, FetchMachine, OffsetReset, Standing};
 
 impl FetchMachine {

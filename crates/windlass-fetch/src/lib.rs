@@ -27,6 +27,7 @@ mod event;
 mod fetch_request;
 mod fetch_response;
 mod hand_out;
+mod in_flight;
 mod inspection;
 mod intent;
 mod leader;

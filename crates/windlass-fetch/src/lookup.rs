@@ -9,7 +9,7 @@ use windlass_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsResponse,
 };
 
-use crate::machine::InFlight;
+use crate::in_flight::{InFlight, LookupInFlight};
 use crate::{FetchEvent, FetchMachine, FoundOffset, ListOffsetsId, LookupError, OffsetLookup};
 
 type Results = BTreeMap<TopicPartition, Result<Option<FoundOffset>, LookupError>>;
@@ -48,14 +48,6 @@ impl Lookups {
             .filter_map(|lookup| lookup.retry_at)
             .min()
     }
-}
-
-/// A question under way to one leader.
-#[derive(Clone, Debug)]
-pub(crate) struct LookupInFlight {
-    node: NodeId,
-    id: ListOffsetsId,
-    asked: Vec<TopicPartition>,
 }
 
 impl FetchMachine {

@@ -13,22 +13,11 @@ use windlass_model::{Cluster, NodeId, TopicPartition};
 use windlass_protocol::{RequestKind, ResponseKind};
 
 use crate::budget::Budget;
-use crate::fetch_request::FetchInFlight;
+use crate::in_flight::InFlight;
 use crate::lookup::Lookups;
 use crate::partition::{PartitionState, Stage};
-use crate::reset::ResetInFlight;
 use crate::source::Source;
-use crate::validation::ValidationInFlight;
 use crate::{FetchConfig, FetchError, FetchEvent, OffsetReset, Tally};
-
-/// A question under way.
-#[derive(Clone, Debug)]
-pub(crate) enum InFlight {
-    Fetch(FetchInFlight),
-    Reset(ResetInFlight),
-    Validation(ValidationInFlight),
-    Lookup(crate::lookup::LookupInFlight),
-}
 
 /// Positions and queues of the assigned partitions. See the crate's documentation.
 #[derive(Debug)]

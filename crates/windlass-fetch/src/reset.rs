@@ -11,16 +11,9 @@ use windlass_protocol::messages::list_offsets::{
     ListOffsetsTopic,
 };
 
-use crate::machine::InFlight;
+use crate::in_flight::{InFlight, ResetInFlight};
 use crate::partition::Stage;
 use crate::{FetchError, FetchEvent, FetchMachine, OffsetLookup, OffsetReset, Position};
-
-/// A question for the ends of logs: the epoch each partition had when it was asked about.
-#[derive(Clone, Debug)]
-pub(crate) struct ResetInFlight {
-    node: NodeId,
-    asked: BTreeMap<TopicPartition, u64>,
-}
 
 impl FetchMachine {
     /// Asks every leader about the partitions that have to be reset.

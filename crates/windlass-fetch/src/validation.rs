@@ -11,16 +11,9 @@ use windlass_protocol::messages::offset_for_leader_epoch::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 
-use crate::machine::InFlight;
+use crate::in_flight::{InFlight, ValidationInFlight};
 use crate::partition::Stage;
 use crate::{FetchError, FetchEvent, FetchMachine, OffsetReset, Position};
-
-/// A question for the ends of epochs: the epoch each partition had when it was asked about.
-#[derive(Clone, Debug)]
-pub(crate) struct ValidationInFlight {
-    node: NodeId,
-    asked: BTreeMap<TopicPartition, u64>,
-}
 
 /// So many times newer metadata is asked for when what was read is of a later epoch than that of the
 /// leader we know; then the leader is asked anyhow, for the topic may have been made anew.

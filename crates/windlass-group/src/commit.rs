@@ -10,9 +10,10 @@ use windlass_protocol::messages::OffsetCommitResponse;
 
 use crate::classic::CommitGate;
 use crate::commit_verdict::{Claim, Findings, Grounds, Present, Verdict, holds, judge};
-use crate::coordinator::{Coordinator, Incarnation, is_hopeless};
+use crate::coordinator::{Coordinator, is_hopeless};
 use crate::event::CommitId;
 use crate::identity::Identity;
+use crate::incarnation::Incarnation;
 use crate::intent::CommitMode;
 use crate::outputs::{Outputs, Purpose, Sent};
 use crate::ownership::Ownership;

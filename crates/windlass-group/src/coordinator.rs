@@ -8,17 +8,13 @@ use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 
 use crate::identity::Identity;
+use crate::incarnation::Incarnation;
 use crate::outputs::{Outputs, Purpose};
 use crate::timer::GroupTimer;
 use crate::{GroupConfig, GroupError, GroupEvent};
 
 /// The key type of a group in FindCoordinator.
 const GROUP_KEY: i8 = 0;
-
-/// Which finding of a coordinator something belongs to. Losing the coordinator because of an answer
-/// that an earlier one gave would make a healthy one be dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Incarnation(u64);
 
 /// The coordinator, looked for when somebody wants it. Losing it never touches the membership.
 #[derive(Debug)]

@@ -70,6 +70,7 @@ mod error;
 mod event;
 mod finding;
 mod identity;
+mod incarnation;
 mod intent;
 mod machine;
 mod offset_fetch;

@@ -8,9 +8,9 @@ use windlass_machine::{
 };
 use windlass_protocol::RequestKind;
 
-use crate::coordinator::Incarnation;
 use crate::event::{AssignmentToken, CallbackToken};
 use crate::identity::Identity;
+use crate::incarnation::Incarnation;
 use crate::timer::GroupTimer;
 use crate::{GroupCounters, GroupEvent, GroupState};
 

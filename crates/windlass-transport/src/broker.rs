@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use windlass_machine::Destination;
 use windlass_model::{BrokerEndpoint, Cluster, NodeId};
-use windlass_protocol::{RequestKind, ResponseKind};
+use windlass_protocol::RequestKind;
 
 use crate::EventSender;
 
@@ -44,13 +44,4 @@ pub struct BrokerRequest {
     pub max_version: Option<i16>,
     /// When to give up, the last byte of the response included.
     pub deadline: Instant,
-}
-
-/// What came back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BrokerResponse {
-    /// The response to anything but a Fetch.
-    Message(ResponseKind),
-    /// A Fetch response is complete: everything in it went out as parts.
-    FetchDone,
 }

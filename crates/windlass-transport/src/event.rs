@@ -4,9 +4,17 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 use windlass_machine::{FailureKind, RequestFailure, RequestId};
+use windlass_protocol::ResponseKind;
 use windlass_protocol::fetch_response::FetchPart;
 
-use crate::BrokerResponse;
+/// What came back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BrokerResponse {
+    /// The response to anything but a Fetch.
+    Message(ResponseKind),
+    /// A Fetch response is complete: everything in it went out as parts.
+    FetchDone,
+}
 
 /// Something became of a request.
 #[derive(Debug)]

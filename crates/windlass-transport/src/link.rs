@@ -10,17 +10,18 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
-use windlass_machine::{FailureKind, RequestFailure};
+use windlass_machine::FailureKind;
 use windlass_protocol::ApiKey;
 
 use crate::alarm::Alarm;
 use crate::error::TransportError;
 use crate::handshake::Established;
+use crate::in_flight::InFlight;
 use crate::inbox::{Inbox, QueuedRequest};
 use crate::response_reader::ResponseReader;
 use crate::segment_pool::PoolBudget;
 use crate::version_table::VersionTable;
-use crate::{BrokerResponse, ByteStream, EventSender, TransportOptions};
+use crate::{ByteStream, TransportOptions};
 
 /// One read takes at most this much, so that what it brought is still in the cache when it is
 /// looked at, and so that no connection keeps the others waiting.
@@ -28,54 +29,6 @@ const READ_BYTES: usize = 256 * 1024;
 
 /// What the broker does not read waits with its owner beyond this, where its deadline is judged.
 const UNWRITTEN_BYTES: usize = 1024 * 1024;
-
-/// A request whose response is awaited.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    pub(crate) correlation_id: i32,
-    pub(crate) api: ApiKey,
-    pub(crate) version: i16,
-    /// Nobody, once the caller was told that the deadline passed.
-    events: Option<EventSender>,
-    deadline: Instant,
-    /// From the writing to the deadline.
-    patience: Duration,
-    /// Whether the deadline passed while older requests had no response.
-    is_late: bool,
-}
-
-impl InFlight {
-    /// Tells the caller what came of it.
-    pub(crate) fn answer(&mut self, outcome: Result<BrokerResponse, RequestFailure>) {
-        if let Some(events) = self.events.take() {
-            events.answer(outcome);
-        }
-    }
-
-    /// Where its events go, as long as somebody waits for them.
-    pub(crate) fn listener(&self) -> Option<&EventSender> {
-        self.events.as_ref().filter(|events| !events.is_abandoned())
-    }
-
-    /// Gives it so much more time.
-    fn postpone(&mut self, time: Duration) {
-        self.deadline += time;
-        if let Some(events) = self.listener() {
-            events.postponed(self.deadline.into_std());
-        }
-    }
-
-    /// Tells the caller of an error that concerns this request alone.
-    pub(crate) fn fail_for(&mut self, error: &TransportError, broker: &str) {
-        self.fail(error.kind(), broker, &error.to_string());
-    }
-
-    /// Tells the caller why there is no response.
-    pub(crate) fn fail(&mut self, kind: FailureKind, broker: &str, reason: &str) {
-        let story = format!("{broker}: {} v{}: {reason}", self.api.name(), self.version);
-        self.answer(Err(RequestFailure::new(kind, story)));
-    }
-}
 
 /// An established connection.
 pub(crate) struct Link {

@@ -12,7 +12,7 @@ use windlass_protocol::{ApiKey, ResponseHeader, ResponseKind};
 
 use crate::error::TransportError;
 use crate::frame::response_length;
-use crate::link::InFlight;
+use crate::in_flight::InFlight;
 use crate::read_buffer::{ReadBuffer, Room};
 use crate::segment_pool::PoolBudget;
 use crate::throttle::{milliseconds, throttle_time};

@@ -5,9 +5,9 @@ use windlass_protocol::ErrorCode;
 use windlass_protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 
 use crate::classic::turn::Turn;
-use crate::coordinator::Incarnation;
 use crate::finding::Finding;
 use crate::identity::Reset;
+use crate::incarnation::Incarnation;
 use crate::outputs::{Purpose, Sent};
 use crate::timer::GroupTimer;
 
