@@ -85,7 +85,10 @@ impl ConsumerCore {
         if self.auto_commit.in_flight {
             return;
         }
-        let partitions = self.deliverable();
+        let mut partitions = self.deliverable();
+        // Nothing is committed of what the listener has not been told of: it still has its say about the
+        // ownership before.
+        partitions.retain(|partition| !self.handovers.arrives_untold(partition));
         let by_hand = matches!(self.subscription, Subscription::Partitions(_));
         let offsets = match by_hand && self.auto_commit.renews(now) {
             true => self.finished_positions(&partitions),

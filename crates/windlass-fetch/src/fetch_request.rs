@@ -137,6 +137,7 @@ impl FetchMachine {
             aborted: AbortedTransactions::default(),
             last_stable_offset: None,
             hinted: BTreeSet::new(),
+            unlisted: Vec::new(),
             has_batches: false,
             answered: false,
             progressed: false,

@@ -1,5 +1,6 @@
 //! Parts of Fetch responses, as they arrive.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use windlass_machine::RequestId;
@@ -269,6 +270,8 @@ impl FetchMachine {
             return;
         };
         let mut hinted = std::mem::take(&mut fetch.hinted);
+        let unlisted = std::mem::take(&mut fetch.unlisted);
+        let mut found = BTreeSet::new();
         for node in node_endpoints {
             if !hinted.remove(&NodeId(node.node_id)) {
                 continue;
@@ -276,6 +279,7 @@ impl FetchMachine {
             let Ok(port) = u16::try_from(node.port) else {
                 continue;
             };
+            found.insert(NodeId(node.node_id));
             self.events.push_back(FetchEvent::BrokerFound {
                 node: NodeId(node.node_id),
                 endpoint: BrokerEndpoint {
@@ -284,6 +288,19 @@ impl FetchMachine {
                     rack: node.rack,
                 },
             });
+        }
+        for (topic_partition, hint) in unlisted {
+            if !self.still_counts(id, &topic_partition) {
+                continue;
+            }
+            if found.contains(&NodeId(hint.leader_id)) {
+                self.follow_hint(&topic_partition, &hint);
+            } else {
+                let leader = hint.leader_id;
+                self.need_metadata(format!(
+                    "{topic_partition} is led by {leader}, wherever that is"
+                ));
+            }
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use windlass_model::{NodeId, TopicId, TopicName, TopicPartition};
 
+use windlass_protocol::fetch_response::LeaderIdAndEpoch;
+
 use crate::ListOffsetsId;
 use crate::aborted::AbortedTransactions;
 
@@ -34,6 +36,9 @@ pub(crate) struct FetchInFlight {
     pub(crate) last_stable_offset: Option<i64>,
     /// The brokers that this response names as leaders of what was asked for.
     pub(crate) hinted: BTreeSet<NodeId>,
+    /// Leaders that the metadata does not list: they are asked nothing before this response has said where
+    /// they are, which it does at its end.
+    pub(crate) unlisted: Vec<(TopicPartition, LeaderIdAndEpoch)>,
     /// Whether a batch of it came.
     pub(crate) has_batches: bool,
     /// Whether the broker said anything of what was asked for.

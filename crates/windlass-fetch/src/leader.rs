@@ -93,19 +93,34 @@ impl FetchMachine {
         let Some(topic_partition) = self.arriving(id) else {
             return;
         };
-        let leader_epoch = LeaderEpoch::from_wire(hint.leader_epoch);
+        let node = NodeId(hint.leader_id);
+        let is_listed = self.cluster.brokers.contains_key(&node);
         if let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) {
-            fetch.hinted.insert(NodeId(hint.leader_id));
+            fetch.hinted.insert(node);
+            if !is_listed {
+                fetch.unlisted.push((topic_partition, hint.clone()));
+                return;
+            }
         }
-        let Some(state) = self.partitions.get(&topic_partition) else {
+        self.follow_hint(&topic_partition, hint);
+    }
+
+    /// Goes over to the leader that a broker named.
+    pub(crate) fn follow_hint(
+        &mut self,
+        topic_partition: &TopicPartition,
+        hint: &LeaderIdAndEpoch,
+    ) {
+        let leader_epoch = LeaderEpoch::from_wire(hint.leader_epoch);
+        let Some(state) = self.partitions.get(topic_partition) else {
             return;
         };
         if hint.leader_id >= 0 && leader_epoch > state.leader_epoch {
             // Brokers that send us round and round are not to do so without a pause.
             let pause = state.retry_at.filter(|_| state.failures() > 1);
             let leader = Some(NodeId(hint.leader_id));
-            self.change_leader(&topic_partition, leader, leader_epoch);
-            if let Some(state) = self.partitions.get_mut(&topic_partition) {
+            self.change_leader(topic_partition, leader, leader_epoch);
+            if let Some(state) = self.partitions.get_mut(topic_partition) {
                 state.retry_at = pause;
             }
         }

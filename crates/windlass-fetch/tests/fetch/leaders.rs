@@ -243,3 +243,23 @@ fn partitions_that_were_not_asked_for_are_ignored() {
     assert_eq!(scene.take(100), [(0, vec![0])]);
     assert!(scene.machine.is_assigned(&partition(1)));
 }
+
+#[test]
+fn a_leader_whose_address_got_lost_is_asked_nothing() {
+    let mut scene = Scene::new();
+    scene.leaders(&[(1, 5)]);
+    scene.assign(&[(0, at(0))]);
+    let (fetch, _) = scene.fetch();
+    let moved = Part::of(0)
+        .error(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+        .led_by(9, 6);
+    scene.send_parts(&fetch, vec![moved]);
+    // The end, which says where broker 9 is, does not come.
+    scene.fail_request(&fetch, FailureKind::Disconnected);
+    assert!(scene.wants_metadata());
+    while scene.requests.is_empty() {
+        scene.wake();
+    }
+    let (again, _) = scene.fetch();
+    assert_eq!(node(&again), 1);
+}
