@@ -26,15 +26,14 @@ impl FetchMachine {
         let is_first = !self.has_batches(id);
         self.note_batch(id);
         let read_committed = self.config.isolation_level == IsolationLevel::ReadCommitted;
-        let ends = match control_kind(&batch) {
-            Ok(kind) => kind,
-            // Without it nobody knows whose transaction was aborted. Who reads all does not care.
-            Err(error) if read_committed => {
+        // Who reads all does not care whose transaction was aborted.
+        let ends = match read_committed.then(|| control_kind(&batch)).transpose() {
+            Ok(kind) => kind.flatten(),
+            Err(error) => {
                 let (base, last) = (batch.header().base_offset, batch.next_offset() - 1);
                 self.on_corrupt_batch(id, base, Some(last), &error, now);
                 return;
             }
-            Err(_) => None,
         };
         let Some(state) = self.partitions.get_mut(&topic_partition) else {
             return;

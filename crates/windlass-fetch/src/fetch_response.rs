@@ -289,18 +289,19 @@ impl FetchMachine {
                 },
             });
         }
+        let mut nowhere = BTreeSet::new();
         for (topic_partition, hint) in unlisted {
-            if !self.still_counts(id, &topic_partition) {
-                continue;
-            }
-            if found.contains(&NodeId(hint.leader_id)) {
+            let leader = NodeId(hint.leader_id);
+            if !found.contains(&leader) {
+                nowhere.insert(leader);
+            } else if self.still_counts(id, &topic_partition) {
                 self.follow_hint(&topic_partition, &hint);
-            } else {
-                let leader = hint.leader_id;
-                self.need_metadata(format!(
-                    "{topic_partition} is led by {leader}, wherever that is"
-                ));
             }
+        }
+        if let Some(leader) = nowhere.first() {
+            self.need_metadata(format!(
+                "broker {leader} leads, and nobody said where it is"
+            ));
         }
     }
 

@@ -97,7 +97,7 @@ impl FetchMachine {
         let is_listed = self.cluster.brokers.contains_key(&node);
         if let Some(InFlight::Fetch(fetch)) = self.in_flight.get_mut(&id) {
             fetch.hinted.insert(node);
-            if !is_listed {
+            if !is_listed && hint.leader_id >= 0 {
                 fetch.unlisted.push((topic_partition, hint.clone()));
                 return;
             }

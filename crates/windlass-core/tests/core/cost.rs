@@ -10,15 +10,12 @@ use windlass_group::GroupConfig;
 use windlass_machine::{OutgoingRequest, RequestId};
 use windlass_model::TopicPartition;
 use windlass_protocol::messages::fetch::FetchRequest;
-use windlass_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
 use windlass_protocol::messages::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use windlass_protocol::messages::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponseGroup,
-    OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
-};
-use windlass_protocol::{RequestKind, ResponseKind};
+use windlass_protocol::{ErrorCode, RequestKind, ResponseKind};
+
+use crate::cluster::{committed, coordinator};
 
 const PARTITIONS: i32 = 10_000;
 const BROKERS: i32 = 3;
@@ -69,7 +66,10 @@ impl Scene {
             let (what, response): (_, ResponseKind) = match outgoing.request {
                 RequestKind::Metadata(_) => ("Metadata", metadata().into()),
                 RequestKind::FindCoordinator(_) => ("FindCoordinator", coordinator().into()),
-                RequestKind::OffsetFetch(asked) => ("OffsetFetch", committed(&asked).into()),
+                RequestKind::OffsetFetch(asked) => {
+                    let told = committed(&asked, |_| (Some(7), ErrorCode::NONE));
+                    ("OffsetFetch", told.into())
+                }
                 other => panic!("{} was not expected", other.api_key().name()),
             };
             self.turn(what, |core, now| core.on_response(id, response, now));
@@ -99,44 +99,6 @@ fn metadata() -> MetadataResponse {
             ..MetadataResponseTopic::default()
         }],
         ..MetadataResponse::default()
-    }
-}
-
-fn coordinator() -> FindCoordinatorResponse {
-    FindCoordinatorResponse {
-        coordinators: vec![Coordinator {
-            key: "g".to_owned(),
-            node_id: 1,
-            host: "broker-1".to_owned(),
-            port: 9092,
-            ..Coordinator::default()
-        }],
-        ..FindCoordinatorResponse::default()
-    }
-}
-
-fn committed(asked: &OffsetFetchRequest) -> OffsetFetchResponse {
-    let topics = asked.groups[0].topics.iter().flatten().map(|topic| {
-        let indexes = topic.partition_indexes.iter();
-        let partitions = indexes.map(|index| OffsetFetchResponsePartitions {
-            partition_index: *index,
-            committed_offset: 7,
-            committed_leader_epoch: -1,
-            ..OffsetFetchResponsePartitions::default()
-        });
-        OffsetFetchResponseTopics {
-            name: topic.name.clone(),
-            partitions: partitions.collect(),
-            ..OffsetFetchResponseTopics::default()
-        }
-    });
-    OffsetFetchResponse {
-        groups: vec![OffsetFetchResponseGroup {
-            group_id: "g".to_owned(),
-            topics: topics.collect(),
-            ..OffsetFetchResponseGroup::default()
-        }],
-        ..OffsetFetchResponse::default()
     }
 }
 
