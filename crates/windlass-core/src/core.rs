@@ -367,14 +367,9 @@ impl ConsumerCore {
         progress: &Progress,
         now: Instant,
     ) {
-        match self.subscription {
-            Subscription::Topics(_) => {
-                self.come_back_from_all(progress, now);
-                self.leave_group(now);
-            }
-            // What it was handed before it unsubscribed may be on its way out still.
-            Subscription::None => self.come_back_from_all(progress, now),
-            Subscription::Partitions(_) => {}
+        if let Subscription::Topics(_) = self.subscription {
+            self.come_back_from_all(progress, now);
+            self.leave_group(now);
         }
         self.failed = None;
         let topics = partitions

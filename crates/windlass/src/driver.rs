@@ -88,6 +88,7 @@ impl Driver {
             self.expire();
             let wakeup = self.core.poll_timeout();
             if wakeup.is_some_and(|wakeup| wakeup.at <= now()) {
+                self.catch_up();
                 self.core.handle_timeout(now());
                 self.carry_out();
                 continue;
@@ -146,6 +147,16 @@ impl Driver {
             }
             BrokerEvent::Answer { request, .. } => {
                 tracing::debug!(%request, "answered after it was given up");
+            }
+        }
+    }
+
+    /// Looks at what has come: what was answered in time is not late because the driver is.
+    fn catch_up(&mut self) {
+        for _ in 0..self.events.1.len() {
+            if let Ok(event) = self.events.1.try_recv() {
+                self.on_event(event);
+                self.carry_out();
             }
         }
     }

@@ -93,6 +93,8 @@ struct World {
     held: BTreeMap<TopicPartition, i64>,
     /// The lowest offset that the application chose by itself.
     sought: BTreeMap<TopicPartition, i64>,
+    /// Whether it wants to read anything.
+    reads: bool,
     /// Whether partitions come by the group.
     subscribed: bool,
     /// Whether only what the application is done with is ever committed.
@@ -109,6 +111,7 @@ impl World {
             done: BTreeMap::new(),
             held: BTreeMap::new(),
             sought: BTreeMap::new(),
+            reads: false,
             subscribed: false,
             by_timer,
         };
@@ -118,6 +121,7 @@ impl World {
 
     fn subscribe(&mut self) {
         self.subscribed = true;
+        self.reads = true;
         self.scene
             .ask(Intent::Subscribe(BTreeSet::from(["events".into()])));
     }
@@ -128,6 +132,7 @@ impl World {
 
     fn give(&mut self, records: impl IntoIterator<Item = Place>) {
         for (partition, offset) in records {
+            assert!(self.reads, "{partition} is handed out, and nobody wants it");
             self.given.entry(partition).or_default().insert(offset);
         }
     }
@@ -171,6 +176,7 @@ impl World {
             Operation::Subscribe => self.subscribe(),
             Operation::Unsubscribe => {
                 self.subscribed = false;
+                self.reads = false;
                 self.scene.application.come_back();
                 self.come_back();
                 let progress = self.scene.application.progress();
@@ -179,6 +185,7 @@ impl World {
             }
             Operation::Assign(indexes) => {
                 let partitions = set(indexes);
+                self.reads = true;
                 // It ends a subscription, as `Unsubscribe` does.
                 if std::mem::take(&mut self.subscribed) {
                     self.scene.application.come_back();

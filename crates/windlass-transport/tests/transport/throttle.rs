@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use windlass_machine::{Destination, FailureKind};
 use windlass_model::NodeId;
+use windlass_transport::BrokerEvent;
 
 use crate::scripted_broker::{
-    Client, PATIENCE, ScriptedBroker, api_versions, client, failure, heartbeat, heartbeat_answer,
-    number,
+    Client, PATIENCE, ScriptedBroker, api_versions, broker_request, client, failure, heartbeat,
+    heartbeat_answer, number, run,
 };
 
 const NODE: Destination = Destination::Node(NodeId(1));
@@ -105,13 +106,21 @@ async fn what_was_sent_before_the_throttle_has_so_much_more_time() {
     let (mut client, mut network) = client(0);
     client.know(&[1]);
     let first = client.send_within(NODE, heartbeat(1), Duration::from_secs(5));
-    let second = client.send_within(NODE, heartbeat(2), Duration::from_secs(5));
+    let second = broker_request(NODE, heartbeat(2), Duration::from_secs(5));
+    let deadline = second.deadline;
+    let mut events = client.listen(second);
     let mut broker = network.attempt().await.serve().await;
     let received = broker.request().await.unwrap();
     let mut response = heartbeat_answer(1);
     response.throttle_time_ms = 8000;
     broker.answer(&received, response).await;
     assert_eq!(number(first).await, 1);
+    let told = match events.recv().await {
+        Some(BrokerEvent::Postponed { deadline, .. }) => deadline,
+        other => panic!("whoever waits has to know: {other:?}"),
+    };
+    assert_eq!((told - deadline).as_secs(), 8);
+    let second = run(events);
     // The broker reads nothing of what lies in its socket for so long.
     tokio::time::sleep(Duration::from_secs(8)).await;
     broker.echo().await;
