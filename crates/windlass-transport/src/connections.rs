@@ -189,10 +189,12 @@ impl Broker for Connections {
             Ok(connection) => connection,
             Err(failure) => return events.answer(Err(failure.unsent())),
         };
+        let deadline = Instant::from_std(request.deadline);
         let queued = QueuedRequest {
             request: request.request,
             max_version: request.max_version,
-            deadline: Instant::from_std(request.deadline),
+            deadline,
+            patience: deadline.saturating_duration_since(Instant::now()),
             events,
         };
         // Where the task is gone the request is dropped, and answered by that.

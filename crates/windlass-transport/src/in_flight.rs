@@ -18,9 +18,11 @@ pub(crate) struct InFlight {
     /// Nobody, once the caller was told that the deadline passed.
     pub(crate) events: Option<EventSender>,
     pub(crate) deadline: Instant,
-    /// From the writing to the deadline.
+    /// The time that the broker has for it once it is the oldest.
     pub(crate) patience: Duration,
-    /// Whether the deadline passed while older requests had no response.
+    /// Since when the broker has nothing older to do.
+    pub(crate) oldest_since: Option<Instant>,
+    /// Whether the caller was told that the deadline passed, though the broker may still answer.
     pub(crate) is_late: bool,
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct QueuedRequest {
     pub(crate) request: RequestKind,
     pub(crate) max_version: Option<i16>,
     pub(crate) deadline: Instant,
+    /// The time that a broker has for it, however much of that passed before it was written.
+    pub(crate) patience: Duration,
     pub(crate) events: EventSender,
 }
 

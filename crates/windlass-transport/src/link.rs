@@ -178,9 +178,17 @@ impl Link {
         if parked && inbox.waiting.iter().any(joins) {
             return Err(TransportError::Superseded);
         }
+        let mut joins_left = inbox.waiting.iter().filter(|one| joins(one)).count();
         while self.output.len() < UNWRITTEN_BYTES
             && let Some(request) = inbox.waiting.pop_front()
         {
+            joins_left -= usize::from(joins(&request));
+            if joins(&request) && joins_left > 0 {
+                // Written, it would be held at the broker, and the one behind it not be read.
+                let reason = "given up for a newer one before it was sent";
+                request.fail(FailureKind::Disconnected, &self.broker, reason);
+                continue;
+            }
             self.queue_request(request, now);
         }
         if !inbox.waiting.is_empty() {
@@ -228,7 +236,8 @@ impl Link {
             version,
             events: Some(queued.events),
             deadline: queued.deadline,
-            patience: queued.deadline.saturating_duration_since(now),
+            patience: queued.patience,
+            oldest_since: self.in_flight.is_empty().then_some(now),
             is_late: false,
         });
     }
@@ -303,9 +312,10 @@ impl Link {
         let advanced = self.reader.advance(&mut self.in_flight, &self.broker);
         let throttle = self.reader.take_throttle().min(self.max_throttle);
         inbox.throttle(throttle);
-        // The broker reads what was sent already only when that time is over.
+        // The broker reads what was sent already only when that time is over; what it answers it has read.
         if !throttle.is_zero() {
-            for request in &mut self.in_flight {
+            let answered = usize::from(self.reader.is_within_fetch());
+            for request in self.in_flight.iter_mut().skip(answered) {
                 request.postpone(throttle);
             }
         }
@@ -313,28 +323,40 @@ impl Link {
         advanced
     }
 
-    /// A request whose caller was told of its deadline while it stood behind others gets its time
-    /// once more when it is the oldest: only now does the broker work on it.
+    /// The oldest request has the broker to itself from now on. If its caller was told already that the
+    /// deadline passed, it still gets its time: only now does the broker work on it.
     fn renew_patience(&mut self) {
+        let now = Instant::now();
         if let Some(oldest) = self.in_flight.front_mut()
-            && oldest.is_late
+            && oldest.oldest_since.is_none()
         {
-            oldest.is_late = false;
-            oldest.deadline = Instant::now() + oldest.patience;
-            self.alarm.ring_by(oldest.deadline);
+            oldest.oldest_since = Some(now);
+            if oldest.is_late {
+                oldest.deadline = now + oldest.patience;
+                self.alarm.ring_by(oldest.deadline);
+            }
         }
     }
 
     /// Looks at what is due, and sets the alarm for what will be.
     fn expire(&mut self, now: Instant) -> Result<(), TransportError> {
-        for (place, request) in self.in_flight.iter_mut().enumerate() {
+        for request in &mut self.in_flight {
             if request.deadline > now {
                 self.alarm.ring_by(request.deadline);
-            } else if place == 0 {
+                continue;
+            }
+            // A broker that was given only the rest of the time is not to blame.
+            let until = request.oldest_since.map(|since| since + request.patience);
+            if until.is_some_and(|until| until <= now) {
                 return Err(TransportError::RequestTimedOut(request.api));
-            } else if !request.is_late {
+            }
+            if let Some(until) = until {
+                request.deadline = until;
+                self.alarm.ring_by(until);
+            }
+            if !request.is_late {
                 request.is_late = true;
-                let reason = "no answer in time: the broker is busy with what it was asked before";
+                let reason = "no answer in time: the broker was busy, or left alone, before";
                 request.fail(FailureKind::TimedOut, &self.broker, reason);
             }
         }

@@ -122,6 +122,11 @@ impl ResponseReader {
         }
     }
 
+    /// Whether a part of the oldest request's Fetch response has come, and not all of it.
+    pub(crate) const fn is_within_fetch(&self) -> bool {
+        matches!(self.state, State::Fetch { .. })
+    }
+
     /// How long the broker asked to be left in peace since this was asked last.
     pub(crate) const fn take_throttle(&mut self) -> Duration {
         std::mem::replace(&mut self.throttle, Duration::ZERO)

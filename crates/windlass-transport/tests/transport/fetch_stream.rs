@@ -269,3 +269,14 @@ async fn a_fetch_can_be_throttled() {
     assert_eq!(number(beat).await, 5);
     assert_eq!(start.elapsed().as_secs(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_is_no_time_for_the_rest_of_the_same_response() {
+    let mut throttled = three_partitions();
+    throttled.throttle_time_ms = 25_000;
+    let start = Instant::now();
+    let (_client, fetch, mut broker, frame) = asked(throttled).await;
+    broker.write(&frame[..frame.len() - 1]).await;
+    assert_eq!(fetch.failure().await.kind, FailureKind::TimedOut);
+    assert_eq!(start.elapsed(), PATIENCE);
+}

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
-use windlass_machine::Destination;
+use windlass_machine::{Destination, FailureKind};
 use windlass_model::NodeId;
+use windlass_protocol::RequestKind;
 use windlass_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
-use crate::scripted_broker::{PATIENCE, broker_request, client, failure, heartbeat, number};
+use crate::scripted_broker::{
+    Client, PATIENCE, broker_request, client, failure, heartbeat, number,
+};
 
 const NODE: Destination = Destination::Node(NodeId(1));
 const JOINING: Destination = Destination::Joining(NodeId(1));
@@ -78,4 +81,28 @@ async fn a_join_does_not_wait_behind_one_that_was_given_up() {
     broker.answer(&received, JoinGroupResponse::default()).await;
     second.await.unwrap().unwrap();
     assert!(begin.elapsed() < PATIENCE / 10, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_joins_that_both_wait_only_the_newer_is_sent() {
+    let (mut client, mut network) = client(0);
+    client.know(&[1]);
+    let join = |client: &mut Client, member: &str| {
+        let join = JoinGroupRequest {
+            member_id: member.to_owned(),
+            ..JoinGroupRequest::default()
+        };
+        client.ask(broker_request(JOINING, join, 5 * MINUTE))
+    };
+    let older = join(&mut client, "older");
+    let newer = join(&mut client, "newer");
+    let mut broker = network.attempt().await.serve().await;
+    let received = broker.request().await.unwrap();
+    let RequestKind::JoinGroup(asked) = &received.request else {
+        panic!("no join: {received:?}");
+    };
+    assert_eq!(asked.member_id, "newer");
+    assert_eq!(failure(older).await.kind, FailureKind::Disconnected);
+    broker.answer(&received, JoinGroupResponse::default()).await;
+    assert!(newer.await.unwrap().is_ok());
 }

@@ -126,3 +126,17 @@ async fn what_was_sent_before_the_throttle_has_so_much_more_time() {
     broker.echo().await;
     assert_eq!(number(second).await, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_back_until_shortly_before_its_deadline_does_not_cost_the_connection() {
+    let (mut client, mut broker) = throttled(8000).await;
+    let late = client.send_within(NODE, heartbeat(2), Duration::from_millis(8100));
+    let received = broker.request().await.unwrap();
+    // The broker works on it for longer than the tenth of a second that is left.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(failure(late).await.kind, FailureKind::TimedOut);
+    broker.answer(&received, heartbeat_answer(2)).await;
+    let next = client.send(NODE, heartbeat(3));
+    broker.echo().await;
+    assert_eq!(number(next).await, 3, "the connection was well");
+}
